@@ -1,0 +1,197 @@
+"""The records of a data set: what a file held, what was refused, and what a fit uses."""
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from anharmonic.conventions import to_voigt
+from anharmonic.crystal import Configuration, Supercell
+from anharmonic.crystal.mapping import map_atoms
+from anharmonic.errors import DatasetError
+
+UNLABELLED = "unlabelled"
+"""Phase of a frame whose file names none."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A structure, or a file, that was not taken, and why.
+
+    Attributes
+    ----------
+    source : str
+        "file:frame", or the file.
+    reason : str
+    """
+
+    source: str
+    reason: str
+
+    def __str__(self):
+        return f"{self.source}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class LabelledStructure:
+    """One structure of a file with the labels that it carries.
+
+    Attributes
+    ----------
+    atoms : ase.Atoms
+        Without calculator and without constraints.
+    energy : float or None
+        Total energy (eV) that the forces are the gradient of: the free energy.
+    forces : ndarray, shape (n_atoms, 3), eV/A, or None
+        Unconstrained forces.
+    stress : ndarray, shape (3, 3), eV/A^3, or None
+        Positive in tension.
+    info : dict
+        Everything else that the file says about the structure.
+    source : str
+        "file:frame"; frames are counted from 0 (rows of a database by their id).
+    """
+
+    atoms: Atoms
+    energy: float | None
+    forces: np.ndarray | None
+    stress: np.ndarray | None
+    info: dict
+    source: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A structure mapped to the reference crystal, with its labels on the sites.
+
+    Attributes
+    ----------
+    configuration : Configuration
+    energy : float or None
+        Total energy of the supercell (eV), absolute.
+    forces : ndarray, shape (n_sites, 3, n_cells), eV/A, or None
+        In the laboratory frame (not rotated back to the reference frame).
+    stress : ndarray, shape (3, 3), eV/A^3, or None
+        Positive in tension; the Pulay offset, if one was given, is subtracted.
+    group : str
+        Frames whose energies share one reference: one cell family, one k-mesh.
+    phase : str
+    source : str
+        "file:frame".
+    info : dict
+        What the file says besides.
+    """
+
+    configuration: Configuration
+    energy: float | None
+    forces: np.ndarray | None
+    stress: np.ndarray | None
+    group: str
+    phase: str
+    source: str
+    info: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def n_atoms(self):
+        """Number of atoms."""
+        return self.configuration.n_atoms
+
+    @property
+    def n_cells(self):
+        """Number of reference cells."""
+        return self.configuration.supercell.n_cells
+
+    @property
+    def missing(self):
+        """Names of the labels that the frame lacks."""
+        return tuple(name for name in ("energy", "forces", "stress") if getattr(self, name) is None)
+
+    def to_atoms(self):
+        """The structure in its original atom order, labels in a calculator, group and phase in ``info``."""
+        atoms = self.configuration.to_atoms()
+        labels = {"energy": self.energy, "free_energy": self.energy}
+        if self.forces is not None:
+            labels["forces"] = self.configuration.to_atom_order(np.moveaxis(self.forces, 1, 2))
+        if self.stress is not None:
+            labels["stress"] = to_voigt(self.stress)
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        atoms.info = {"origin": self.source} | self.info | {"supercell": self.group}
+        if self.phase != UNLABELLED:
+            atoms.info["phase"] = self.phase
+        return atoms
+
+
+def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **mapping):
+    """Map a labelled structure to a `Frame`.
+
+    Parameters
+    ----------
+    structure : LabelledStructure
+    crystal : Crystal
+    group_by : str
+        Key of ``info`` that names the group; where it is absent `supercell_family` does.
+    phase_by : sequence of str
+        Keys of ``info``; the first that is present names the phase.
+    stress_offset : float
+        Subtracted from each diagonal component of the stress (eV/A^3).
+    **mapping
+        Passed to `anharmonic.crystal.mapping.map_atoms`.
+
+    Raises
+    ------
+    MappingError
+        If the structure is no distorted supercell of `crystal`.
+    """
+    info, forces = structure.info, structure.forces
+    configuration = map_atoms(crystal, structure.atoms, **mapping)
+    return Frame(
+        configuration,
+        structure.energy,
+        None if forces is None else np.moveaxis(configuration.to_sites(forces), -1, 1).copy(),
+        None if structure.stress is None else structure.stress - stress_offset * np.eye(3),
+        str(info[group_by]) if group_by in info else supercell_family(crystal, configuration.supercell.matrix),
+        next((str(info[key]) for key in phase_by if key in info), UNLABELLED),
+        structure.source,
+        info,
+    )
+
+
+def note_stress_offset(structure, stress_offset):
+    """The structure with the stress offset recorded in ``info``.
+
+    Raises
+    ------
+    DatasetError
+        If an offset was already subtracted when the file was written.
+    """
+    if stress_offset == 0.0 or structure.stress is None:
+        return structure
+    if structure.info.get("stress_offset", 0.0) != 0.0:
+        raise DatasetError(
+            f"{structure.source} says that a stress offset of {structure.info['stress_offset']:g} eV/A^3 was already "
+            f"subtracted, and {stress_offset:g} is asked for: leave the option out, or start from the original file"
+        )
+    return replace(structure, info=structure.info | {"stress_offset": float(stress_offset)})
+
+
+def supercell_family(crystal, matrix):
+    """Name of a supercell, the same for all matrices that span symmetry-equivalent lattices.
+
+    Of the Hermite normal forms of all rotated matrices one is chosen, diagonal
+    ones before others: "4x4x2", or rows: "2 0 0; 0 1 1; 0 0 2".
+    """
+    rotations = np.swapaxes(crystal.space_group.rotations, 1, 2)
+    return _family(np.asarray(matrix, int).tobytes(), rotations.astype(int).tobytes())
+
+
+@lru_cache(maxsize=1024)
+def _family(matrix, rotations):
+    """`supercell_family` of an integer matrix and rotations given as bytes."""
+    matrix, rotations = (np.frombuffer(data, int).reshape(-1, 3, 3) for data in (matrix, rotations))
+    forms = [Supercell.from_matrix(m).hermite for m in np.unique(matrix @ rotations, axis=0)]
+    form = min(forms, key=lambda h: (np.count_nonzero(np.triu(h, 1)), (-np.diag(h)).tolist(), h.tolist()))
+    if not np.triu(form, 1).any():
+        return "x".join(str(n) for n in np.diag(form))
+    return "; ".join(" ".join(str(n) for n in row) for row in form)

@@ -1,0 +1,124 @@
+"""Energy, forces and stress of an ``ase.Atoms``, under whatever names a file gives them."""
+
+import re
+
+import numpy as np
+
+from anharmonic.conventions import from_voigt
+from anharmonic.data.frames import LabelledStructure
+from anharmonic.errors import FileFormatError
+
+NAME = re.compile(r"(?:(?P<prefix>.*?)[_\-. ])??(?P<kind>free_energy|energy|forces?|stress|virials?)", re.IGNORECASE)
+"""Names such as ``dft_energy``, ``DFT_forces``, ``REF_virial``, ``force``."""
+
+OTHER_ENERGIES = {
+    *("kinetic", "formation", "cohesive", "binding", "adsorption", "interaction", "atomization", "atomisation"),
+    *("fermi", "hull", "zero", "point", "vdw", "dispersion", "repulsion", "error", "delta", "per", "atom", "gap"),
+    *("relative", "isolated", "surface", "strain", "elastic", "hartree", "ewald", "entropy", "std", "variance"),
+    "uncertainty",
+}
+"""Words before ``energy`` (or ``forces``, ``stress``) that tell it is not the total one."""
+
+
+def label_atoms(atoms, source):
+    """Take the labels off a structure.
+
+    The results of a calculator come first; what they lack is looked for in
+    ``info`` and ``arrays`` under names that end in energy, free_energy, force(s),
+    stress or virial. The free energy is preferred to the energy: forces are its
+    gradient. Constraints are removed, and forces are those before any constraint.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Not changed.
+    source : str
+        "file:frame".
+
+    Returns
+    -------
+    LabelledStructure
+
+    Raises
+    ------
+    FileFormatError
+        If labels are ambiguous, have the wrong shape, or are not finite.
+    """
+    results = {k: v for k, v in (atoms.calc.results if atoms.calc else {}).items() if v is not None}
+    bare = atoms.copy()
+    bare.calc, bare.info = None, {}
+    bare.set_constraint()
+    _check("positions", bare.positions, (len(bare), 3))
+    _check("cell", bare.cell[:], (3, 3))
+    energy = _first(results, atoms.info, ("free_energy", "energy"))
+    forces = _first(results, atoms.arrays, ("forces", "force"))
+    return LabelledStructure(
+        bare,
+        None if energy is None else float(_check("energy", np.squeeze(energy), ())),
+        None if forces is None else _check("forces", forces, (len(bare), 3)),
+        _stress(results, atoms),
+        dict(atoms.info),
+        source,
+    )
+
+
+def _stress(results, atoms):
+    """Stress (3, 3) in eV/A^3, positive in tension, or None."""
+    stress = _first(results, atoms.info, ("stress",))
+    if stress is not None:
+        return _tensor("stress", stress)
+    virial = _first(results, atoms.info, ("virial", "virials"))
+    if virial is None:
+        return None
+    volume = abs(atoms.cell.volume)
+    if volume == 0.0:
+        raise FileFormatError("a virial is no stress without a volume; the structure has no cell")
+    return -_tensor("virial", virial) / volume
+
+
+def _first(results, named, kinds):
+    """The first of `kinds` that the results hold, else that a name in `named` ends with."""
+    for kind in kinds:
+        if kind in results:
+            return results[kind]
+    for kind in kinds:
+        names = [name for name in named if _kind(name) == kind]
+        if len(names) > 1 and any(not np.array_equal(named[n], named[names[0]]) for n in names):
+            raise FileFormatError(
+                f"{', '.join(names)} are all called {kind} and differ: rename the one to be used to '{kind}' alone"
+            )
+        if names:
+            return named[names[0]]
+    return None
+
+
+def _kind(name):
+    """What a name ends with, or None where it is no label."""
+    match = NAME.fullmatch(str(name))
+    if match is None or OTHER_ENERGIES & set(re.split(r"[_\-. ]", (match["prefix"] or "").lower())):
+        return None
+    return match["kind"].lower()
+
+
+def _tensor(name, value):
+    """A symmetric (3, 3) tensor from 3x3, nine, or six (Voigt) components."""
+    value = np.asarray(value)
+    if value.shape == (6,):
+        return from_voigt(_check(name, value, (6,)))
+    if value.shape == (9,):
+        value = value.reshape(3, 3)
+    value = _check(name, value, (3, 3))
+    return (value + value.T) / 2
+
+
+def _check(name, value, shape):
+    """`value` as finite float64 of the expected shape."""
+    try:
+        value = np.array(value, float)
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"the {name} is no number: '{str(value)[:60]}'") from error
+    if value.shape != shape:
+        raise FileFormatError(f"the {name} has shape {value.shape}, expected {shape}")
+    if not np.isfinite(value).all():
+        raise FileFormatError(f"the {name} holds numbers that are not finite")
+    return value

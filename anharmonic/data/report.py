@@ -1,0 +1,69 @@
+"""A data set as a plain text table."""
+
+import re
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from anharmonic.conventions import GPA
+
+HEADER = ("group", "phase", "frames", "atoms", "energy (meV/atom)", "force rms (eV/A)", "stress rms (GPa)", "missing")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def report_text(dataset):
+    """What a data set holds, by group and phase, and what was refused, by reason.
+
+    Energies are relative to the lowest energy per atom of the group.
+    """
+    strata, lowest = defaultdict(list), {}
+    for frame in dataset.frames:
+        strata[frame.group, frame.phase].append(frame)
+        if frame.energy is not None:
+            lowest[frame.group] = min(lowest.get(frame.group, np.inf), frame.energy / frame.n_atoms)
+    rows = [HEADER] + [_row(*key, strata[key], lowest.get(key[0])) for key in sorted(strata)]
+    title = f"{dataset.crystal.formula}: {len(dataset)} frames, {len(dataset.refusals)} refused"
+    return "\n".join([title, "", *_aligned(rows), *_refusal_lines(dataset.refusals)]) + "\n"
+
+
+def _row(group, phase, frames, lowest):
+    """Cells of the table for one group and phase."""
+    atoms = sorted({frame.n_atoms for frame in frames})
+    energies = [1000 * (f.energy / f.n_atoms - lowest) for f in frames if f.energy is not None]
+    forces = [f.forces.ravel() for f in frames if f.forces is not None]
+    stresses = [f.stress.ravel() / GPA for f in frames if f.stress is not None]
+    missing = Counter(name for frame in frames for name in frame.missing)
+    return (
+        group,
+        phase,
+        str(len(frames)),
+        str(atoms[0]) if len(atoms) == 1 else f"{atoms[0]}-{atoms[-1]}",
+        f"{min(energies):.1f} to {max(energies):.1f}" if energies else "-",
+        f"{_rms(forces):.3f}" if forces else "-",
+        f"{_rms(stresses):.3f}" if stresses else "-",
+        ", ".join(f"{name} in {count}" for name, count in missing.items()) or "none",
+    )
+
+
+def _rms(arrays):
+    """Root mean square of all components."""
+    return np.sqrt(np.mean(np.concatenate(arrays) ** 2))
+
+
+def _aligned(rows):
+    """Rows as lines with columns of equal width: text to the left, numbers to the right."""
+    aligned = []
+    for k, column in enumerate(zip(*rows, strict=True)):
+        width = max(len(cell) for cell in column)
+        left = HEADER[k] in ("group", "phase", "missing")
+        aligned.append([cell.ljust(width) if left else cell.rjust(width) for cell in column])
+    return ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
+
+
+def _refusal_lines(refusals):
+    """Refusals counted by reason (reasons that differ in numbers alone are one), with the first of each."""
+    reasons = defaultdict(list)
+    for refusal in refusals:
+        reasons[NUMBER.sub("#", refusal.reason)].append(refusal)
+    lines = [f"{len(same):6d}  {same[0].reason} (first: {same[0].source})" for same in reasons.values()]
+    return ["", "refused:", *lines] if lines else []

@@ -1,0 +1,230 @@
+"""From a basis and a data set to a potential with a report."""
+
+import time
+from dataclasses import asdict, dataclass, field
+
+import equinox as eqx
+import jax
+import numpy as np
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from anharmonic.errors import AnharmonicError, DatasetError
+from anharmonic.fitting.errors import compare, error_report, report_table
+from anharmonic.fitting.linear import NormalEquations, with_linear_weights
+from anharmonic.fitting.prediction import Weights, device_batches, loss
+from anharmonic.fitting.training import Schedule, train
+from anharmonic.potential.features import Features
+from anharmonic.potential.lattice import LatticePotential
+from anharmonic.potential.models import MODELS, ClusterModel, Expansion, Network, SiteModel, site_descriptor
+from anharmonic.potential.potential import Potential, precision
+from anharmonic.potential.topology import Topology
+
+RIDGE_STRENGTHS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fitted potential and how it was found.
+
+    Attributes
+    ----------
+    potential : Potential
+    report : dict
+        By part (training, validation, test) an `error_report`.
+    comparisons : dict
+        By part, the `Comparison` behind the report.
+    curve : ndarray, shape (n_checks, 3)
+        Step, training and validation loss; empty for a linear model.
+    """
+
+    potential: Potential
+    report: dict
+    comparisons: dict
+    curve: np.ndarray = field(repr=False)
+
+    def table(self):
+        """The report as plain text."""
+        return "\n\n".join(report_table(report, part) for part, report in self.report.items())
+
+
+def fit(
+    basis, dataset, model="cluster", hidden=(8,), weights=None, schedule=None,
+    ridge=None, validation=0.1, test=0.2, seed=0, name=None, metadata=None, progress=False,
+):  # fmt: skip
+    """Fit a potential to energies, forces and stresses.
+
+    The linear part is solved directly; nets start from it and are trained by Adam.
+
+    Parameters
+    ----------
+    basis : ClusterBasis
+    dataset : Dataset
+    model : str
+        ``"polynomial"`` (eq. 2), ``"cluster"`` (eq. 13) or ``"site"`` (eq. 16).
+    hidden : sequence of int
+        Widths of the hidden layers of the nets.
+    weights : Weights
+        Labels with a weight above zero must be present in every frame.
+    schedule : Schedule
+        Of the training of nets.
+    ridge : float, optional
+        Strength of the ridge regression; default: the best of a few on validation frames.
+    validation, test : float or Dataset
+        Shares held out, or a data set for `test`.
+    seed : int
+        Decides splits and initial weights.
+    name : str, optional
+    metadata : dict, optional
+        Provenance to keep in the file.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    FitResult
+
+    Raises
+    ------
+    AnharmonicError
+        If the model is unknown.
+    DatasetError
+        If labels that are asked for are missing, or the data set has another crystal.
+    """
+    if model not in MODELS:
+        raise AnharmonicError(f"model is one of {', '.join(MODELS)}; found {model!r}")
+    weights, schedule, started = weights or Weights(), schedule or Schedule(), time.perf_counter()
+    dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
+    parts = _split(dataset, validation, test, seed)
+    with precision("float64"):
+        lattice = _initial(basis, parts["training"], model, hidden, seed)
+        training, held_out = (
+            device_batches(parts[p], lattice.topology, weights) if p in parts else [] for p in ("training", "validation")
+        )
+        lattice, offsets, strength = _solve_linear(lattice, len(dataset.groups), training, held_out, ridge)
+        curve = np.zeros((0, 3))
+        if model != "polynomial":
+            with _training_bar(schedule, progress) as on_check:
+                trained = train(lattice, offsets, training, held_out, schedule, on_check)
+            lattice, curve = eqx.tree_at(lambda x: x.model, lattice, trained.model), trained.curve
+    facts = {
+        "name": name or basis.crystal.formula, "model": model, "hidden": list(hidden) if model != "polynomial" else [],
+        "weights": asdict(weights), "schedule": asdict(schedule), "ridge": strength, "seed": seed,
+        "n_frames": {part: len(d) for part, d in parts.items()}, "seconds": round(time.perf_counter() - started, 1),
+    }  # fmt: skip
+    potential = Potential(basis, lattice.model, _ranges(lattice, training + held_out), facts | (metadata or {}))
+    comparisons = {part: compare(potential, data) for part, data in parts.items()}
+    report = {part: error_report(comparison) for part, comparison in comparisons.items()}
+    potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
+    return FitResult(potential, report, comparisons, curve)
+
+
+def _split(dataset, validation, test, seed):
+    """Parts of a data set by name: training and, if asked for, validation and test."""
+    parts, rest = {}, dataset
+    if isinstance(test, float | int):
+        if test > 0:
+            rest, parts["test"] = rest.split(1 - test, seed)
+    else:
+        parts["test"] = test
+    if validation > 0:
+        rest, parts["validation"] = rest.split(1 - validation, seed + 1)
+    if len(rest) < 2:
+        raise DatasetError(f"only {len(rest)} of {len(dataset)} frames are left for training; hold out fewer")
+    return {"training": rest} | parts
+
+
+def _initial(basis, dataset, model, hidden, seed):
+    """Device record with an untrained model over features standardised on `dataset`."""
+    topology, features = Topology.of_basis(basis), Features.of_basis(basis)
+    bare = LatticePotential(topology, features, None)
+    batches = device_batches(dataset, topology, Weights())
+    key = jax.random.key(seed)
+
+    def term(scales, k):
+        if model == "polynomial":
+            return Expansion.init(scales)
+        return Network.init(scales, hidden, jax.random.fold_in(key, k))
+
+    if model != "site":
+        squares = _mean_over_frames(bare, batches, lambda phi, b: [abs(p**2).mean((1, 2)) for p in phi])
+        terms = [term(_root(s), k) for k, s in enumerate(squares)]
+        return LatticePotential(topology, features, ClusterModel(tuple(terms)))
+    classes = _site_classes(basis.crystal)
+    squares = _mean_over_frames(
+        bare, batches, lambda phi, b: [(site_descriptor(phi, topology, b.translations) ** 2).mean(-1)]
+    )[0]
+    terms = [term(_root(squares[:, list(sites)].mean(1)), k) for k, sites in enumerate(classes)]
+    return LatticePotential(topology, features, SiteModel(tuple(terms), classes))
+
+
+def _root(squares):
+    """Scales of features; one that never differs from zero is not scaled."""
+    return np.where(squares > 1e-20, np.sqrt(np.maximum(squares, 1e-20)), 1.0)
+
+
+def _site_classes(crystal):
+    """Equivalent sites: tuples of indices."""
+    images = crystal.space_group.site_map
+    return tuple(sorted({tuple(sorted(set(images[:, s].tolist()))) for s in range(crystal.n_sites)}))
+
+
+def _features_of_frames(lattice, batch, reduce):
+    """`reduce` of the invariants of every frame of a batch, stacked."""
+    frames = batch.frames
+
+    def one(u, deformation):
+        return reduce(lattice.invariants(u, deformation, batch.translations), batch)
+
+    return jax.tree.map(np.asarray, eqx.filter_jit(jax.vmap(one))(frames.displacements, frames.deformation))
+
+
+def _mean_over_frames(lattice, batches, reduce):
+    """Mean of `reduce(invariants, batch)` over all frames."""
+    sums = [jax.tree.map(lambda x: x.sum(0), _features_of_frames(lattice, batch, reduce)) for batch in batches]
+    return jax.tree.map(lambda *parts: sum(parts) / sum(map(len, batches)), *sums)
+
+
+def _ranges(lattice, batches):
+    """Lowest and highest value of every invariant, by orbit: arrays (n_invariants, 2)."""
+    extremes = [
+        _features_of_frames(lattice, batch, lambda phi, b: [(p.min((1, 2)), p.max((1, 2))) for p in phi])
+        for batch in batches
+    ]
+    return tuple(
+        np.stack([np.min([e[k][0].min(0) for e in extremes], 0), np.max([e[k][1].max(0) for e in extremes], 0)], axis=1)
+        for k in range(len(extremes[0]))
+    )
+
+
+def _solve_linear(lattice, n_groups, training, validation, ridge):
+    """The lattice with its linear parts solved, the offsets, and the strength that was used."""
+    equations = NormalEquations(lattice, n_groups)
+    for batch in training:
+        equations.add(batch)
+    solutions = []
+    for strength in RIDGE_STRENGTHS if ridge is None else (ridge,):
+        weights, offsets = equations.solve(strength)
+        solved = eqx.tree_at(lambda x: x.model, lattice, with_linear_weights(lattice.model, jax.numpy.asarray(weights)))
+        error = float(eqx.filter_jit(loss)(solved, offsets, validation or training)) if ridge is None else 0.0
+        solutions.append((error, -strength, solved, offsets))
+    _, strength, solved, offsets = min(solutions, key=lambda s: s[:2])
+    return jax.tree.map(lambda x: np.asarray(x) if eqx.is_array(x) else x, solved), offsets, -strength
+
+
+class _training_bar:
+    """Progress bar of a training; gives the callback that moves it."""
+
+    def __init__(self, schedule, shown):
+        columns = TextColumn("training"), BarColumn(), TextColumn("{task.fields[loss]}"), TimeRemainingColumn()
+        self.bar = Progress(*columns, disable=not shown)
+        self.total = schedule.steps
+
+    def __enter__(self):
+        self.bar.start()
+        task = self.bar.add_task("", total=self.total, loss="")
+        return lambda step, curve: self.bar.update(
+            task, completed=step, loss=f"loss {curve[-1][1]:.3g}, validation {curve[-1][2]:.3g}, step {step}/{self.total}"
+        )
+
+    def __exit__(self, *error):
+        self.bar.stop()

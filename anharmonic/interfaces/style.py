@@ -1,0 +1,71 @@
+"""One look for all figures: colours that colour-blind readers tell apart, sizes for a printed page."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from anharmonic.files import replacing
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Okabe and Ito's palette (2008): blue, vermilion, green, purple, sky blue, orange."""
+
+INK, MUTED, BAND = "#222222", "#6b6b6b", "#dedede"
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+COLUMN, PAGE = 3.5, 7.0
+"""Widths (inch) of one column and of the page of a journal."""
+
+SETTINGS = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.7,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.5,
+    "errorbar.capsize": 1.5,
+    "legend.frameon": False,
+    "mathtext.default": "regular",
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+}
+
+
+@contextmanager
+def figure(path, width=PAGE, height=4.0):
+    """Yield an empty ``matplotlib`` figure in this style and write it to `path` at the end.
+
+    Uses no global state: neither pyplot nor a backend, and the settings are restored. The suffix of
+    `path` chooses the format (png, pdf, svg); the file is written aside and renamed.
+
+    Parameters
+    ----------
+    path : path-like
+    width, height : float
+        Size in inches.
+    """
+    path = Path(path)
+    with matplotlib.rc_context(SETTINGS):
+        drawing = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(drawing)
+        yield drawing
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            drawing.savefig(part, format=path.suffix[1:] or "png")

@@ -1,0 +1,44 @@
+"""Potentials by name: those that ship with the package, or any path."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from anharmonic.errors import AnharmonicError
+from anharmonic.potential.potential import Potential
+from anharmonic.potential.storage import load_file
+
+SUFFIX = ".h5"
+
+
+def library_folder():
+    """Folder of the shipped potentials: inside the wheel, or beside the package in a checkout."""
+    package = Path(str(files("anharmonic")))
+    installed = package / "potentials"
+    return installed if installed.is_dir() else package.parent / "potentials"
+
+
+def shipped():
+    """Names of the shipped potentials."""
+    return sorted(path.parent.name for path in library_folder().glob(f"*/*{SUFFIX}") if path.stem == path.parent.name)
+
+
+def load(name_or_path):
+    """Load a potential by the name of a shipped one or by path.
+
+    Raises
+    ------
+    AnharmonicError
+        If there is no such potential; the message lists the shipped ones.
+    FileFormatError
+        If the file is damaged.
+    """
+    if isinstance(name_or_path, Potential):
+        return name_or_path
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = library_folder() / str(name_or_path) / f"{name_or_path}{SUFFIX}"
+    if not path.is_file():
+        raise AnharmonicError(
+            f"no potential {str(name_or_path)!r}: no such file, and the shipped ones are {', '.join(shipped()) or 'none'}"
+        )
+    return load_file(path)

@@ -1,0 +1,183 @@
+"""Molecular dynamics with a symmetric deformation: NVE, Langevin NVT, and flexible-cell NPT.
+
+The canonical variables are the scaled positions s = R + u with momenta p_s, and the
+deformation gradient F = sum_k e_k B_k with momenta pi_k (the B_k of `strain_modes`):
+
+    H = sum p_s^T (F^T F)^-1 p_s / 2m + sum pi_k^2 / 2W + U(s, F) + P V0 det F
+
+H splits into three parts whose flows are exact, composed symmetrically, with exact
+Ornstein-Uhlenbeck steps in the middle (BAOAB: Leimkuhler and Matthews, Appl. Math. Res.
+Express 2013, 34; the variable cell: Parrinello and Rahman, J. Appl. Phys. 52, 7182, 1981).
+It samples exp(-(U + P V) / kT) V^N with a flat measure in the components of F.
+Without friction and strain modes it is velocity Verlet.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anharmonic.conventions import BOLTZMANN, KINETIC
+
+BAROSTAT_TEMPERATURE = 300.0
+
+
+class DynamicsState(eqx.Module):
+    """State of a run: all that a restart needs besides key, step and conditions.
+
+    Attributes
+    ----------
+    displacements : array, shape (n_sites, 3, n_cells)
+        u (A).
+    deformation : array, shape (3, 3)
+        F.
+    momenta : array, shape (n_sites, 3, n_cells)
+        p_s, conjugate to u (eV fs/A).
+    cell_momenta : array, shape (n_modes,)
+        pi (eV fs).
+    energy, by_displacement, by_deformation : arrays
+        U and its gradients at u and F.
+    heat : array
+        Energy (eV) that the thermostats have put in; H - heat is conserved.
+    """
+
+    displacements: jax.Array
+    deformation: jax.Array
+    momenta: jax.Array
+    cell_momenta: jax.Array
+    energy: jax.Array
+    by_displacement: jax.Array
+    by_deformation: jax.Array
+    heat: jax.Array
+
+
+class LangevinDynamics(eqx.Module):
+    """Sampler of the canonical or isothermal-isobaric ensemble by molecular dynamics.
+
+    Attributes
+    ----------
+    timestep : array
+        fs.
+    friction, cell_friction : array
+        Rates (1/fs) of the thermostats of atoms and cell; zero switches one off.
+    masses : array, shape (n_sites, 1, 1)
+        eV fs^2/A^2.
+    cell_mass : array
+        W (eV fs^2).
+    modes : array, shape (n_modes, 3, 3)
+        Strain modes.
+    volume : array
+        Volume of the undeformed supercell (A^3).
+    """
+
+    timestep: jax.Array
+    friction: jax.Array
+    cell_friction: jax.Array
+    masses: jax.Array
+    cell_mass: jax.Array
+    modes: jax.Array
+    volume: jax.Array
+
+    @classmethod
+    def create(
+        cls, crystal, supercell, modes, timestep=5.0, friction=1e-3, cell_friction=2e-3, barostat_time=500.0, dtype="float32"
+    ):
+        """Sampler for a supercell of `crystal`; times in fs, rates in 1/fs.
+
+        The mass of the cell is ``3 N k_B (300 K) barostat_time^2``.
+        """
+        n_atoms = crystal.n_sites * supercell.n_cells
+        cell_mass = 3 * n_atoms * BOLTZMANN * BAROSTAT_TEMPERATURE * barostat_time**2
+        values = (timestep, friction, cell_friction, KINETIC * crystal.masses[:, None, None], cell_mass, modes)
+        return cls(*(np.asarray(v, dtype) for v in values), np.asarray(crystal.volume * supercell.n_cells, dtype))
+
+    def init(self, key, displacements, deformation, conditions, lattice, translations):
+        """State with momenta drawn at the temperature and no total momentum."""
+        energy, by_u, by_f = lattice.gradients(displacements, deformation, translations)
+        zero = jnp.zeros((), displacements.dtype)
+        state = DynamicsState(
+            displacements, deformation, jnp.zeros_like(displacements),
+            jnp.zeros(len(self.modes), displacements.dtype), energy, by_u, by_f, zero,
+        )  # fmt: skip
+        state = self._thermostat(state, key, conditions, 0.0, 0.0)
+        return eqx.tree_at(lambda s: s.heat, state, zero)
+
+    def step(self, key, state, conditions, lattice, translations):
+        """One time step."""
+        half = 0.5 * self.timestep
+        state = self._drift(self._strain(self._kick(state, conditions, half), half), half)
+        decay = jnp.exp(-self.friction * self.timestep), jnp.exp(-self.cell_friction * self.timestep)
+        state = self._thermostat(state, key, conditions, *decay)
+        state = self._strain(self._drift(state, half), half)
+        energy, by_u, by_f = lattice.gradients(state.displacements, state.deformation, translations)
+        state = eqx.tree_at(lambda s: (s.energy, s.by_displacement, s.by_deformation), state, (energy, by_u, by_f))
+        return self._kick(state, conditions, half)
+
+    def observe(self, state, conditions):
+        """Scalars of a state: energies in eV, temperature in K."""
+        kinetic = self.kinetic_energy(state)
+        n_atoms = state.displacements.size // 3
+        total = state.energy + kinetic + self._cell_energy(state) + self._work(state, conditions)
+        return {
+            "energy": state.energy,
+            "kinetic_temperature": 2 * kinetic / (3 * (n_atoms - 1) * BOLTZMANN),
+            "conserved": total - state.heat,
+        }
+
+    def kinetic_energy(self, state):
+        """Kinetic energy of the atoms (eV)."""
+        momenta = self._lab(state.momenta, state.deformation)
+        return 0.5 * jnp.sum(momenta**2 / self.masses)
+
+    def _kick(self, state, conditions, dt):
+        """Flow of U + P V: momenta change."""
+        inverse = jnp.linalg.inv(state.deformation)
+        by_f = state.by_deformation + conditions.pressure * self.volume * jnp.linalg.det(state.deformation) * inverse.T
+        momenta = state.momenta - dt * state.by_displacement
+        cell = state.cell_momenta - dt * jnp.tensordot(self.modes, by_f, 2)
+        return eqx.tree_at(lambda s: (s.momenta, s.cell_momenta), state, (momenta, cell))
+
+    def _strain(self, state, dt):
+        """Flow of the cell's kinetic energy: F changes at fixed u and p_s."""
+        change = jnp.tensordot(state.cell_momenta, self.modes, 1)
+        return eqx.tree_at(lambda s: s.deformation, state, state.deformation + dt / self.cell_mass * change)
+
+    def _drift(self, state, dt):
+        """Flow of the atoms' kinetic energy: u and pi change at fixed F and p_s."""
+        inverse = jnp.linalg.inv(state.deformation)
+        inverse_metric = inverse @ inverse.T
+        velocities = jnp.einsum("ij,sjn->sin", inverse_metric, state.momenta / self.masses)
+        kinetic = jnp.einsum("sin,sjn->ij", state.momenta, state.momenta / self.masses)
+        push = inverse.T @ kinetic @ inverse_metric
+        return eqx.tree_at(
+            lambda s: (s.displacements, s.cell_momenta),
+            state,
+            (state.displacements + dt * velocities, state.cell_momenta + dt * jnp.tensordot(self.modes, push, 2)),
+        )
+
+    def _thermostat(self, state, key, conditions, decay, cell_decay):
+        """Exact Ornstein-Uhlenbeck step of p = F^-T p_s and pi; total momentum stays zero."""
+        atoms_key, cell_key = jax.random.split(key)
+        thermal = BOLTZMANN * conditions.temperature
+        before = self.kinetic_energy(state) + self._cell_energy(state)
+        noise = jax.random.normal(atoms_key, state.momenta.shape, state.momenta.dtype)
+        momenta = decay * self._lab(state.momenta, state.deformation)
+        momenta = momenta + jnp.sqrt((1 - decay**2) * thermal * self.masses) * noise
+        total_mass = jnp.sum(self.masses) * momenta.shape[-1]
+        momenta = momenta - self.masses / total_mass * jnp.sum(momenta, axis=(0, 2), keepdims=True)
+        cell_noise = jax.random.normal(cell_key, state.cell_momenta.shape, state.momenta.dtype)
+        cell = cell_decay * state.cell_momenta + jnp.sqrt((1 - cell_decay**2) * thermal * self.cell_mass) * cell_noise
+        scaled = jnp.einsum("ji,sjn->sin", state.deformation, momenta)
+        state = eqx.tree_at(lambda s: (s.momenta, s.cell_momenta), state, (scaled, cell))
+        gained = self.kinetic_energy(state) + self._cell_energy(state) - before
+        return eqx.tree_at(lambda s: s.heat, state, state.heat + gained)
+
+    def _lab(self, momenta, deformation):
+        """Laboratory momenta F^-T p_s."""
+        return jnp.einsum("ji,sjn->sin", jnp.linalg.inv(deformation), momenta)
+
+    def _cell_energy(self, state):
+        return 0.5 * jnp.sum(state.cell_momenta**2) / self.cell_mass
+
+    def _work(self, state, conditions):
+        return conditions.pressure * self.volume * jnp.linalg.det(state.deformation)
