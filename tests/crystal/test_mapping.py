@@ -126,7 +126,8 @@ def test_given_matrix_is_used(reference):
 def test_crystal_with_less_symmetry_than_its_lattice(polar):
     """All ways to lay the cubic cell onto the polar crystal have the same strain: displacements decide."""
     rng = np.random.default_rng(14)
-    for turn in ([[0, 0, 2], [2, 0, 0], [0, 2, 0]], [[0, 2, 0], [0, 0, 1], [1, 0, 0]], [[-1, 0, 0], [0, 1, 0], [0, 0, -3]]):
+    turns = [[0, 0, 2], [2, 0, 0], [0, 2, 0]], [[0, 2, 0], [0, 0, 1], [1, 0, 0]], [[-1, 0, 0], [0, 1, 0], [0, 0, -3]]
+    for turn in turns:
         atoms, _, _ = distorted(polar, turn, rng, strain=0, displacement=0)
         mapped = map_atoms(polar, disorder(atoms, rng)[0])
         assert distances(mapped).max() < 1e-9
@@ -262,7 +263,7 @@ def test_experimental_phases(phase, n_cells):
     assert_same_structure(mapped.to_atoms(), atoms)
     assert mapped.supercell.n_cells == n_cells
     assert distances(mapped).max() < 0.6
-    np.testing.assert_allclose(mapped.deformation, mapped.deformation.T, atol=0.02)
+    assert np.linalg.norm(strain(mapped.deformation)) < 0.02
 
 
 @needs_data
