@@ -146,8 +146,8 @@ def _upright(crystal, cell, matrix):
 
 def _rank(placement, limit):
     """Sort key: acceptable ones first, then by displacements."""
-    slots, distances = placement.slots, np.linalg.norm(placement.displacements, axis=1)
-    return int(distances.max() > limit or len(np.unique(slots)) < len(slots)), round(placement.rms, 9)
+    too_far = np.linalg.norm(placement.displacements, axis=1).max() > limit
+    return int(too_far or not placement.is_complete), round(placement.rms, 9)
 
 
 def _complaint(placement, atoms, limit):

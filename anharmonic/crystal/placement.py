@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from anharmonic.crystal.supercell import Supercell
 
 N_ANCHORS = 6  # atoms of a species that propose the rigid translation
+N_STARTS = 6  # proposals that are followed if need be
 N_SAMPLE = 100  # atoms of a species that judge the proposals, and Bragg peaks
 N_PAIRS = 8  # pairs of atoms of a species that judge a supercell matrix
 
@@ -36,6 +37,11 @@ class Placement:
         """Index ``site * n_cells + cell`` in the supercell of each atom, shape (n,)."""
         supercell = Supercell.from_matrix(self.matrix)
         return self.sites * supercell.n_cells + supercell.index(self.cells)
+
+    @property
+    def is_complete(self):
+        """Whether every site has one atom."""
+        return len(np.unique(self.slots)) == len(self.sites)
 
 
 class PeriodicPoints:
@@ -125,11 +131,19 @@ class Placer:
     def place(self, matrix):
         """Put every atom on the nearest site of its species, with zero mean displacement.
 
-        The translation starts from the best of those that put an atom of a rarest species on a site, and
-        follows the mean displacement until it vanishes.
+        Rigid translations that put an atom of a rarest species on a site are followed, best first, until
+        every site is taken; if none of the first few does that, the one with the smallest displacements stays.
         """
         places = self.fractional @ matrix @ self.crystal.cell
-        shift = self._first_shift(places)
+        tried = []
+        for shift in self._first_shifts(places):
+            tried.append(self._settle(matrix, places, shift))
+            if tried[-1].is_complete:
+                return tried[-1]
+        return min(tried, key=lambda placement: placement.rms)
+
+    def _settle(self, matrix, places, shift):
+        """Follow the mean displacement until it vanishes."""
         for _ in range(50):
             sites, cells, displacements = self._nearest(places + shift)
             mean = displacements.mean(0)
@@ -138,7 +152,7 @@ class Placer:
             shift = shift - mean
         return Placement(matrix, sites, cells, displacements - mean)
 
-    def _first_shift(self, places):
+    def _first_shifts(self, places):
         sites = self.crystal.cartesian
         shifts = np.concatenate(
             [(sites[self.site_ids[s]] - places[a][:, None]).reshape(-1, 3) for s, a in self.anchors.items()]
@@ -148,7 +162,7 @@ class Placer:
             shifted = places[chosen] + shifts[:, None]
             vectors = self.points[s].nearest(shifted.reshape(-1, 3))[2]
             misfit += (vectors.reshape(shifted.shape) ** 2).sum((1, 2))
-        return shifts[misfit.argmin()]
+        return shifts[np.argsort(misfit.round(9), kind="stable")[:N_STARTS]]
 
     def _nearest(self, places):
         sites, cells = np.empty(len(places), int), np.empty((len(places), 3), int)

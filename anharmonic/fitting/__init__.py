@@ -1,0 +1,8 @@
+"""Fitting potentials to energies, forces and stresses."""
+
+from anharmonic.fitting.errors import Comparison, compare, error_report, report_table
+from anharmonic.fitting.fit import FitResult, fit
+from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.training import Schedule
+
+__all__ = ["Comparison", "FitResult", "Schedule", "Weights", "compare", "error_report", "fit", "report_table"]

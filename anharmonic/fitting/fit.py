@@ -15,11 +15,11 @@ from anharmonic.fitting.prediction import Weights, device_batches, loss
 from anharmonic.fitting.training import Schedule, train
 from anharmonic.potential.features import Features
 from anharmonic.potential.lattice import LatticePotential
-from anharmonic.potential.models import MODELS, ClusterModel, Expansion, Network, SiteModel, site_descriptor
+from anharmonic.potential.models import MODELS, ClusterModel, Expansion, Network, SiteModel, Wall, site_descriptor
 from anharmonic.potential.potential import Potential, precision
 from anharmonic.potential.topology import Topology
 
-RIDGE_STRENGTHS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+RIDGE_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class FitResult:
 
 def fit(
     basis, dataset, model="cluster", hidden=(8,), weights=None, schedule=None,
-    ridge=None, validation=0.1, test=0.2, seed=0, name=None, metadata=None, progress=False,
+    ridge=None, wall=100.0, validation=0.1, test=0.2, seed=0, name=None, metadata=None, progress=False,
 ):  # fmt: skip
     """Fit a potential to energies, forces and stresses.
 
@@ -69,6 +69,8 @@ def fit(
         Of the training of nets.
     ridge : float, optional
         Strength of the ridge regression; default: the best of a few on validation frames.
+    wall : float
+        Stiffness (eV) of the walls of pairs beyond their fitted range; see `Wall`.
     validation, test : float or Dataset
         Shares held out, or a data set for `test`.
     seed : int
@@ -108,10 +110,11 @@ def fit(
             lattice, curve = eqx.tree_at(lambda x: x.model, lattice, trained.model), trained.curve
     facts = {
         "name": name or basis.crystal.formula, "model": model, "hidden": list(hidden) if model != "polynomial" else [],
-        "weights": asdict(weights), "schedule": asdict(schedule), "ridge": strength, "seed": seed,
+        "weights": asdict(weights), "schedule": asdict(schedule), "ridge": strength, "wall": wall, "seed": seed,
         "n_frames": {part: len(d) for part, d in parts.items()}, "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
-    potential = Potential(basis, lattice.model, _ranges(lattice, training + held_out), facts | (metadata or {}))
+    ranges = _ranges(lattice, training + held_out)
+    potential = Potential(basis, lattice.model.walled(_walls(basis, ranges, wall)), ranges, facts | (metadata or {}))
     comparisons = {part: compare(potential, data) for part, data in parts.items()}
     report = {part: error_report(comparison) for part, comparison in comparisons.items()}
     potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
@@ -154,7 +157,7 @@ def _initial(basis, dataset, model, hidden, seed):
         bare, batches, lambda phi, b: [(site_descriptor(phi, topology, b.translations) ** 2).mean(-1)]
     )[0]
     terms = [term(_root(squares[:, list(sites)].mean(1)), k) for k, sites in enumerate(classes)]
-    return LatticePotential(topology, features, SiteModel(tuple(terms), classes))
+    return LatticePotential(topology, features, SiteModel(tuple(terms), (None,) * len(basis.orbits), classes))
 
 
 def _root(squares):
@@ -194,6 +197,14 @@ def _ranges(lattice, batches):
         np.stack([np.min([e[k][0].min(0) for e in extremes], 0), np.max([e[k][1].max(0) for e in extremes], 0)], axis=1)
         for k in range(len(extremes[0]))
     )
+
+
+def _walls(basis, ranges, stiffness):
+    """A `Wall` for each pair orbit, None for larger clusters."""
+    return [
+        Wall(limits[0, 0], limits[0, 1], np.float64(stiffness)) if orbit.n_points == 2 else None
+        for orbit, limits in zip(basis.orbits, ranges, strict=True)
+    ]
 
 
 def _solve_linear(lattice, n_groups, training, validation, ridge):

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from anharmonic.potential.features import Features
 from anharmonic.potential.topology import Topology
@@ -19,6 +20,12 @@ class LatticePotential(eqx.Module):
     topology: Topology
     features: Features
     model: eqx.Module
+
+    def cast(self, dtype):
+        """The same record with all floating-point arrays in `dtype`."""
+        return jax.tree.map(
+            lambda x: np.asarray(x, dtype) if eqx.is_array_like(x) and np.result_type(x).kind == "f" else x, self
+        )
 
     def invariants(self, displacements, deformation, translations):
         """Invariants of all clusters, one array (n_invariants, n_clusters, n_cells) per orbit."""

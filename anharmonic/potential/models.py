@@ -67,10 +67,50 @@ class Network(eqx.Module):
         return jnp.tensordot(self.weights[-1].astype(x.dtype), x, 1)[0]
 
 
+class Wall(eqx.Module):
+    """Harmonic wall of a pair beyond the range that the fitted data cover; zero within.
+
+    No data tell a fit what happens there, and a polynomial may fall: a long run finds
+    every such hole. The wall keeps runs inside; how often it is felt shows in the
+    extrapolation grade.
+
+    Attributes
+    ----------
+    lower, upper : array
+        Fitted range of the pair metric.
+    stiffness : array
+        eV per squared metric.
+    """
+
+    lower: jax.Array
+    upper: jax.Array
+    stiffness: jax.Array
+
+    def __call__(self, features):
+        """Energy (...) in eV of the invariants (n_invariants, ...) of a pair, the first of which is its metric."""
+        excess = jnp.maximum(features[0] - self.upper, 0.0) + jnp.maximum(self.lower - features[0], 0.0)
+        return self.stiffness.astype(features.dtype) * excess.astype(features.dtype) ** 2
+
+
+class WalledTerm(eqx.Module):
+    """The function of a pair orbit with its wall."""
+
+    term: eqx.Module
+    wall: Wall
+
+    def __call__(self, features):
+        """Energy (...) in eV of features (n_features, ...)."""
+        return self.term(features) + self.wall(features)
+
+
 class ClusterModel(eqx.Module):
     """``E = sum over clusters`` of one function per orbit: eq. 12 with eq. 2 or eq. 13."""
 
     terms: tuple
+
+    def walled(self, walls):
+        """The same model with a `Wall` (or None) for each orbit."""
+        return ClusterModel(tuple(t if w is None else WalledTerm(t, w) for t, w in zip(self.terms, walls, strict=True)))
 
     def parts(self, features, topology, translations):
         """Energies of all clusters, one array (n_clusters, n_cells) per orbit."""
@@ -87,17 +127,26 @@ class SiteModel(eqx.Module):
     """``E = sum over sites`` of one function per class of equivalent sites (eqs. 15, 16)."""
 
     terms: tuple
+    walls: tuple
     classes: tuple = eqx.field(static=True)
 
+    def walled(self, walls):
+        """The same model with a `Wall` (or None) for each orbit."""
+        return SiteModel(self.terms, tuple(walls), self.classes)
+
     def parts(self, features, topology, translations):
-        """Energies of all sites, one array (n_sites of the class, n_cells) per class."""
+        """Energies of all sites, one array (n_sites of the class, n_cells) per class, then those of walls."""
         descriptor = site_descriptor(features, topology, translations)
-        return [term(descriptor[:, np.array(sites)]) for term, sites in zip(self.terms, self.classes, strict=True)]
+        sites = [term(descriptor[:, np.array(sites)]) for term, sites in zip(self.terms, self.classes, strict=True)]
+        return sites + [wall(phi) for wall, phi in zip(self.walls, features, strict=True) if wall is not None]
 
     def site_energies(self, features, topology, translations):
-        """Energies (n_sites, n_cells)."""
+        """Energies (n_sites, n_cells); each wall's is shared equally by the sites of its pair."""
         order = np.argsort([s for sites in self.classes for s in sites])
-        return jnp.concatenate(self.parts(features, topology, translations))[order]
+        parts = self.parts(features, topology, translations)
+        walls, n_classes = [k for k, wall in enumerate(self.walls) if wall is not None], len(self.classes)
+        shared = [topology.sites[k](e, translations) / 2 for k, e in zip(walls, parts[n_classes:], strict=True)]
+        return jnp.concatenate(parts[:n_classes])[order] + sum(shared)
 
 
 def site_descriptor(features, topology, translations):

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.crystal import Crystal, Supercell
@@ -77,7 +78,7 @@ class Potential:
             extrapolation (see `extrapolation`); float64 arrays.
         """
         with precision(dtype):
-            result = _evaluate(*self._arguments(configuration, dtype), self._range_arrays())
+            result = _evaluate(*self._arguments(configuration, dtype), self.range_arrays(dtype))
             result = jax.tree.map(lambda x: np.asarray(x, float), result)
         result["energy"], result["extrapolation"] = float(result["energy"]), float(result["extrapolation"])
         return result
@@ -85,8 +86,9 @@ class Potential:
     def extrapolation(self, configuration, dtype="float64"):
         """How far a configuration is outside the fitted data.
 
-        The largest distance of an invariant from the middle of its fitted range, in
-        units of half that range: at most 1 inside, 0 if the range is not known.
+        The largest distance of an invariant of degree 1 or 2 from the middle of its
+        fitted range, in units of half that range (its root for degree 2): at most 1
+        inside, 0 if the range is not known.
         """
         return self.evaluate(configuration, dtype)["extrapolation"]
 
@@ -106,10 +108,16 @@ class Potential:
             self.crystal.volume * supercell.n_cells,
         )
 
-    def _range_arrays(self):
+    def range_arrays(self, dtype="float64"):
+        """``(middle, half-range, 1 / degree)`` by orbit, for `extrapolation_grade`; None if unknown."""
         if not self.ranges:
             return None
-        return tuple((r.mean(1), np.maximum(np.ptp(r, axis=1) / 2, 1e-12)) for r in self.ranges)
+        result = []
+        for limits, invariants in zip(self.ranges, self.basis.invariants, strict=True):
+            limits, degrees = limits[invariants.degrees <= 2], invariants.degrees[invariants.degrees <= 2]
+            half = np.maximum(np.ptp(limits, axis=1) / 2, 1e-12)
+            result.append(tuple(np.asarray(x, dtype) for x in (limits.mean(1), half, 1 / degrees)))
+        return tuple(result)
 
 
 def check_extrapolation(grade, limit, where):
@@ -134,12 +142,12 @@ def _evaluate(lattice, displacements, deformation, translations, volume, ranges)
 
 
 def extrapolation_grade(lattice, displacements, deformation, translations, ranges):
-    """Grade of `Potential.extrapolation` inside compiled code; `ranges` as (middle, half-range) by orbit."""
+    """Grade of `Potential.extrapolation` inside compiled code; `ranges` from `Potential.range_arrays`."""
     if ranges is None:
-        return 0.0
+        return jnp.zeros((), displacements.dtype)
     features = lattice.invariants(displacements, deformation, translations)
     grades = [
-        (abs(phi - middle[:, None, None]) / half[:, None, None]).max()
-        for phi, (middle, half) in zip(features, ranges, strict=True)
+        jnp.max((jnp.max(abs(phi[: len(middle)] - middle[:, None, None]), axis=(1, 2)) / half) ** power)
+        for phi, (middle, half, power) in zip(features, ranges, strict=True)
     ]
-    return jax.numpy.stack(grades).max()
+    return jnp.stack(grades).max()

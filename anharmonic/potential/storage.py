@@ -13,14 +13,14 @@ from anharmonic.crystal import Crystal
 from anharmonic.crystal.symmetry import SpaceGroup
 from anharmonic.errors import FileFormatError
 from anharmonic.files import replacing
-from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel
+from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel, Wall, WalledTerm
 from anharmonic.potential.potential import Potential
 from anharmonic.records import digest, read_record, write_record
 
 FORMAT, VERSION = "anharmonic potential", 1
 CLASSES = {
     cls.__name__: cls
-    for cls in (Crystal, SpaceGroup, Orbit, CCD, Invariants, ClusterModel, SiteModel, Expansion, Network)
+    for cls in (Crystal, SpaceGroup, Orbit, CCD, Invariants, ClusterModel, SiteModel, Expansion, Network, Wall, WalledTerm)
 }
 PARTS = ("crystal", "orbits", "ccds", "invariants", "model", "ranges")
 

@@ -1,0 +1,107 @@
+"""The ASE calculator."""
+
+import warnings
+
+import numpy as np
+from ase.calculators.calculator import Calculator as AseCalculator
+from ase.calculators.calculator import all_changes
+
+from anharmonic.conventions import to_voigt
+from anharmonic.crystal import Configuration, map_atoms
+from anharmonic.errors import AnharmonicError, ExtrapolationError
+from anharmonic.potential import check_extrapolation, load
+
+EXTRAPOLATION = ("warn", "raise", "ignore")
+
+
+class Calculator(AseCalculator):
+    """Energy, forces and stress of a distorted crystal for ASE.
+
+    Energies (eV) are relative to the undistorted reference crystal; ``free_energy`` is
+    the same; ``energies`` are per atom. Forces in eV/A, stress in eV/A^3, tension
+    positive, Voigt order xx yy zz yz xz xy.
+
+    Parameters
+    ----------
+    potential : Potential, str or path
+        A `Potential`, the name of a shipped one, or the path of a potential file.
+    dtype : str
+        ``"float64"`` (default) or ``"float32"``.
+    extrapolation : str
+        What to do outside the fitted range: ``"warn"`` (once a structure goes there),
+        ``"raise"`` or ``"ignore"``.
+    limit : float
+        Grade of `Potential.extrapolation` above which that happens.
+
+    Raises
+    ------
+    MappingError
+        On calculation, if the atoms are no distorted supercell of the reference.
+    ExtrapolationError
+        On calculation, if asked for.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
+
+    def __init__(self, potential, dtype="float64", extrapolation="warn", limit=1.5, **kwargs):
+        super().__init__(**kwargs)
+        if extrapolation not in EXTRAPOLATION:
+            raise AnharmonicError(f"extrapolation is one of {', '.join(EXTRAPOLATION)}; found {extrapolation!r}")
+        self.potential, self.dtype = load(potential), dtype
+        self.extrapolation, self.limit = extrapolation, limit
+        self._last = None
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        """Fill `results` with all implemented properties."""
+        super().calculate(atoms, properties, system_changes)
+        configuration = self.configuration(self.atoms)
+        found = self.potential.evaluate(configuration, self.dtype)
+        self._check(found["extrapolation"])
+        self.results = {
+            "energy": found["energy"],
+            "free_energy": found["energy"],
+            "energies": configuration.to_atom_order(found["energies"]),
+            "forces": configuration.to_atom_order(np.moveaxis(found["forces"], 1, 2)),
+            "stress": to_voigt(found["stress"]),
+        }
+
+    def configuration(self, atoms):
+        """The `Configuration` of `atoms`; the assignment of atoms to sites is kept while they stay on them."""
+        if self._last is not None and np.array_equal(self._numbers, atoms.numbers):
+            moved = _follow(self._last, atoms, 0.5 * self.potential.crystal.nearest_distance())
+            if moved is not None:
+                self._last = moved
+                return moved
+        self._last, self._numbers = map_atoms(self.potential.crystal, atoms), atoms.numbers.copy()
+        return self._last
+
+    def _check(self, grade):
+        """Warn or raise where the grade is above the limit."""
+        if self.extrapolation == "ignore":
+            return
+        try:
+            check_extrapolation(grade, self.limit, "this structure")
+        except ExtrapolationError as error:
+            if self.extrapolation == "raise":
+                raise
+            warnings.warn(str(error), stacklevel=4)
+
+
+def _follow(last, atoms, limit):
+    """`last` moved to where the same atoms are now; None if one moved so far that the mapping may have changed."""
+    supercell = last.supercell.matrix @ last.crystal.cell
+    deformation = np.linalg.solve(supercell, atoms.cell[:]).T
+    if abs(deformation - last.deformation).max() > 0.1:
+        return None
+    inverse = np.linalg.inv(deformation)
+    positions = last.to_sites(atoms.positions) @ inverse.T
+    displacements = np.moveaxis(positions, 2, 1) - last.reference_positions()
+    step = np.moveaxis(displacements - last.displacements, 1, 2)
+    lattice_step = np.round(step @ np.linalg.inv(supercell)) @ supercell
+    displacements = displacements - np.moveaxis(lattice_step, 2, 1)
+    displacements = displacements - displacements.mean(axis=(0, 2), keepdims=True)
+    if np.linalg.norm(displacements - last.displacements, axis=1).max() > limit:
+        return None
+    return Configuration(last.crystal, last.supercell, deformation, displacements, last.order)
+
+

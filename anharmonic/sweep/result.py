@@ -1,0 +1,150 @@
+"""What a sweep found: one record per temperature and direction, and the transitions."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from anharmonic.analysis import TiltModes, estimate, find_transitions, lattice_parameters, name_phase, tilt_estimate
+from anharmonic.files import replacing
+
+DIGITS = 10
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """Summary and samples of a sweep.
+
+    Attributes
+    ----------
+    summary : dict
+        The contents of summary.json.
+    samples : dict of ndarray
+        By name, (n_samples, ...), equilibration included and marked.
+    """
+
+    summary: dict
+    samples: dict = field(repr=False)
+
+    def transitions(self):
+        """Phase transitions: list of dict with from, to, temperature_K, error_K, direction."""
+        return self.summary["transitions"]
+
+    def points(self):
+        """Records per temperature and direction, in the order in which they were run."""
+        return self.summary["points"]
+
+    def save(self, folder):
+        """Write summary.json into a folder."""
+        path = Path(folder) / "summary.json"
+        with replacing(path) as part:
+            part.write_text(json.dumps(self.summary, indent=1) + "\n")
+        return path
+
+    def plot(self, folder):
+        """Draw lattice.png and order.png into a folder; returns their paths."""
+        from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
+
+        paths = Path(folder) / "lattice.png", Path(folder) / "order.png"
+        draw_lattice(self.summary, paths[0])
+        draw_order(self.summary, paths[1])
+        return paths
+
+
+def summarise(potential, supercell, plan, samples):
+    """The summary of a sweep from its samples; depends on nothing but the arguments."""
+    modes = TiltModes.of_crystal(potential.crystal)
+    points = [
+        _point(potential.crystal, supercell, plan, modes, stage, _of_stage(samples, k))
+        for k, stage in enumerate(plan.stages)
+    ]
+    transitions = []
+    for direction in dict.fromkeys(p["direction"] for p in points):
+        transitions += find_transitions([p for p in points if p["direction"] == direction], direction)
+    return _plain({
+        "potential": potential.name,
+        "supercell": supercell.matrix.tolist(),
+        "n_atoms": potential.crystal.n_sites * supercell.n_cells,
+        "method": plan.method,
+        "pressure_GPa": plan.pressure_GPa,
+        "steps_per_temperature": {"equilibration": plan.equilibration, "production": plan.production},
+        "points": points,
+        "transitions": transitions,
+        "warnings": _warnings(points, modes, supercell),
+    })  # fmt: skip
+
+
+def _of_stage(samples, k):
+    """Production samples of stage k."""
+    chosen = (samples["stage"] == k) & samples["production"]
+    return {name: values[chosen].astype(float) for name, values in samples.items()}
+
+
+def _point(crystal, supercell, plan, modes, stage, samples):
+    """Record of one temperature."""
+    lengths = estimate(lattice_parameters(crystal, samples["deformation"]))
+    energy = estimate(samples["energy"] / supercell.n_cells)
+    tangents = _tangents(modes, supercell, samples["projections"])
+    phase = name_phase(crystal, samples["deformation"], tangents)
+    point = {
+        "temperature_K": stage.temperature,
+        "direction": stage.label,
+        "phase": phase.name,
+        "glazer": phase.glazer,
+        "space_group": phase.space_group,
+        **{name: lengths.mean[k] for k, name in enumerate("abc")},
+        **{f"{name}_error": lengths.error[k] for k, name in enumerate("abc")},
+        "energy": energy.mean,
+        "energy_error": energy.error,
+        "n_samples": len(samples["energy"]),
+        "correlation_time_samples": energy.correlation_time,
+        "doubtful": bool(any(phase.doubtful)),
+        "extrapolation": samples["extrapolation"].max(),
+    }
+    if tangents is not None:
+        tilts = tilt_estimate(tangents)
+        point |= {"tilt_in_phase": abs(tilts.mean[:3]), "tilt_anti_phase": abs(tilts.mean[3:])}
+        point |= {"tilt_in_phase_error": tilts.error[:3], "tilt_anti_phase_error": tilts.error[3:]}
+    return point | _health(plan, crystal.n_sites * supercell.n_cells, samples)
+
+
+def _tangents(modes, supercell, projections):
+    """Tilt tangents (n_samples, 6), NaN where the supercell does not hold them; None without tilts."""
+    if modes is None:
+        return None
+    return np.where(modes.commensurate(supercell), projections, np.nan)
+
+
+def _health(plan, n_atoms, samples):
+    """Acceptance of Monte Carlo, or temperature and drift of dynamics."""
+    if plan.method == "mc":
+        return {"acceptance": samples["acceptance"].mean(), "strain_acceptance": samples["strain_acceptance"].mean()}
+    time = np.arange(len(samples["conserved"])) * plan.sampling.stride * plan.timestep * 1e-3
+    drift = np.polyfit(time, samples["conserved"], 1)[0] / n_atoms * 1e3
+    return {"kinetic_temperature_K": samples["kinetic_temperature"].mean(), "drift_meV_per_atom_per_ps": drift}
+
+
+def _warnings(points, modes, supercell):
+    """What a reader of the figures should know."""
+    missing = modes.missing(supercell) if modes is not None else None
+    doubtful = [f"{p['temperature_K']:g} K {p['direction']}" for p in points if p["doubtful"]]
+    outside = [f"{p['temperature_K']:g} K" for p in points if p["extrapolation"] > 1.5]
+    found = [missing] if missing else []
+    if doubtful:
+        found.append(f"a longer run may change the phase named at {', '.join(doubtful)}")
+    if outside:
+        found.append(f"some configurations are well outside the fitted data at {', '.join(outside)}")
+    return found
+
+
+def _plain(value):
+    """JSON-like copy: rounded floats, None for NaN."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value

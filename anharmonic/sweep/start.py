@@ -1,0 +1,71 @@
+"""Where a sweep begins: the ground state of the potential, or the reference crystal."""
+
+import numpy as np
+
+from anharmonic.analysis import TiltModes
+from anharmonic.crystal import Configuration, Supercell
+from anharmonic.errors import AnharmonicError
+from anharmonic.potential.relaxation import relax
+
+TILT = 10.0
+TILT_SYSTEMS = {
+    "a0a0a0": ((0, 0, 0), (0, 0, 0)),
+    "a0a0c+": ((0, 0, 1), (0, 0, 0)),
+    "a0a0c-": ((0, 0, 0), (0, 0, 1)),
+    "a0b-b-": ((0, 0, 0), (1, 1, 0)),
+    "a-a-a-": ((0, 0, 0), (1, 1, 1)),
+    "a+b-b-": ((0, 0, 1), (1, 1, 0)),
+    "a+a+a+": ((1, 1, 1), (0, 0, 0)),
+}
+N_RANDOM = 6
+RANDOM_DISPLACEMENT = 0.15
+
+
+def relaxed_phases(potential):
+    """Relaxed tilt systems of a perovskite in 2x2x2 cells, by Glazer symbol of the start.
+
+    Returns
+    -------
+    dict of str to (Configuration, float)
+        State and energy (eV per reference cell), lowest first; for crystals without
+        tilts, starts are random displacements.
+    """
+    supercell = Supercell.from_matrix([2, 2, 2])
+    reference = Configuration.reference(potential.crystal, supercell)
+    found = {}
+    for name, displacements in _starts(potential.crystal, supercell, reference):
+        start = Configuration(
+            reference.crystal, supercell, reference.deformation, displacements, reference.order
+        )
+        try:
+            state, energy = relax(potential, start)
+        except AnharmonicError:
+            continue
+        found[name] = state, energy / supercell.n_cells
+    return dict(sorted(found.items(), key=lambda item: item[1][1]))
+
+
+def ground_state(potential, supercell):
+    """Displacements and F of the lowest relaxed phase that fits into `supercell`.
+
+    The 2x2x2 cell is repeated; a supercell with an odd number of cells along an axis
+    holds only the undistorted phase.
+    """
+    if not np.all(supercell.matrix % 2 == 0):
+        return np.zeros((potential.crystal.n_sites, 3, supercell.n_cells)), np.eye(3)
+    state, _ = next(iter(relaxed_phases(potential).values()))
+    return state.displacements[:, :, state.supercell.index(supercell.cells)], state.deformation
+
+
+def _starts(crystal, supercell, reference):
+    """Named displacement fields to relax from."""
+    modes = TiltModes.of_crystal(crystal)
+    if modes is not None:
+        for name, (in_phase, anti_phase) in TILT_SYSTEMS.items():
+            angles = TILT * np.array(in_phase, float), TILT * np.array(anti_phase, float)
+            yield name, modes.displacements(*angles, supercell)
+        return
+    rng = np.random.default_rng(0)
+    yield "reference", np.zeros_like(reference.displacements)
+    for k in range(N_RANDOM):
+        yield f"random {k}", RANDOM_DISPLACEMENT * rng.standard_normal(reference.displacements.shape)
