@@ -37,7 +37,7 @@ def map_atoms(crystal, atoms, matrix=None, max_strain=0.25, max_displacement=Non
     matrix : array_like, shape (3,) or (3, 3), int, optional
         Supercell matrix to use as it stands, for instance that of the first frame of a trajectory.
     max_strain : float
-        Largest Frobenius norm of the Green-Lagrange strain.
+        Largest Frobenius norm of the Green-Lagrange strain; more than 0.35 at equal volume is never looked for.
     max_displacement : float, optional
         Largest displacement (A, reference frame); default half the shortest distance between sites of one
         species, beyond which "the nearest site" is no longer unique.

@@ -36,9 +36,7 @@ class SpaceGroup:
     @classmethod
     def of_sites(cls, cell, positions, numbers, symprec):
         """Find the group of a cell with spglib; the cell is not changed."""
-        data = spglib.get_symmetry_dataset((cell, positions, numbers), symprec=symprec)
-        if data is None:
-            raise AnharmonicError(f"spglib finds no symmetry at symprec = {symprec} A; are two atoms closer than that?")
+        data = _ask_spglib(spglib.get_symmetry_dataset, (cell, positions, numbers), symprec)
         site_map, shifts = _action_on_sites(data.rotations, data.translations, positions, numbers)
         return cls(data.rotations, data.translations, site_map, shifts, int(data.number), str(data.international))
 
@@ -64,9 +62,21 @@ def standardise(atoms, primitive, symprec):
     if not all(atoms.pbc):
         raise AnharmonicError(f"a crystal is periodic in three directions; this structure has pbc = {atoms.pbc}")
     cell = (atoms.cell[:], atoms.get_scaled_positions(), atoms.numbers)
-    result = spglib.standardize_cell(cell, to_primitive=primitive, no_idealize=False, symprec=symprec)
+    return _ask_spglib(spglib.standardize_cell, cell, symprec, to_primitive=primitive, no_idealize=False)
+
+
+def _ask_spglib(function, cell, symprec, **options):
+    """Call spglib, which on failure returns None or raises: phonopy switches that for the whole process."""
+    reason = "no symmetry found"
+    try:
+        result = function(cell, symprec=symprec, **options)
+    except getattr(spglib, "SpglibError", ()) as error:  # from spglib 2.7
+        result, reason = None, str(error)
     if result is None:
-        raise AnharmonicError(f"spglib cannot standardise {atoms.get_chemical_formula()} at symprec = {symprec} A")
+        raise AnharmonicError(
+            f"spglib fails on a cell of {len(cell[2])} atoms at symprec = {symprec} A: {reason}; are two atoms "
+            "closer than that?"
+        )
     return result
 
 

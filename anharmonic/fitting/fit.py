@@ -20,6 +20,8 @@ from anharmonic.potential.potential import Potential, precision
 from anharmonic.potential.topology import Topology
 
 RIDGE_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+RIDGE_MARGIN = 1.02
+"""The strongest ridge whose validation loss is within this factor of the best is taken."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ def fit(
         training, held_out = (
             device_batches(parts[p], lattice.topology, weights) if p in parts else [] for p in ("training", "validation")
         )
-        lattice, offsets, strength = _solve_linear(lattice, len(dataset.groups), training, held_out, ridge)
+        equations = NormalEquations(basis, lattice, len(dataset.groups))
+        for batch, host in zip(training, parts["training"].batches(), strict=True):
+            equations.add(batch, host.supercell)
+        lattice, offsets, strength = _solve_linear(lattice, equations, training, held_out, ridge)
         curve = np.zeros((0, 3))
         if model != "polynomial":
             with _training_bar(schedule, progress) as on_check:
@@ -207,18 +212,16 @@ def _walls(basis, ranges, stiffness):
     ]
 
 
-def _solve_linear(lattice, n_groups, training, validation, ridge):
+def _solve_linear(lattice, equations, training, validation, ridge):
     """The lattice with its linear parts solved, the offsets, and the strength that was used."""
-    equations = NormalEquations(lattice, n_groups)
-    for batch in training:
-        equations.add(batch)
     solutions = []
     for strength in RIDGE_STRENGTHS if ridge is None else (ridge,):
         weights, offsets = equations.solve(strength)
         solved = eqx.tree_at(lambda x: x.model, lattice, with_linear_weights(lattice.model, jax.numpy.asarray(weights)))
         error = float(eqx.filter_jit(loss)(solved, offsets, validation or training)) if ridge is None else 0.0
         solutions.append((error, -strength, solved, offsets))
-    _, strength, solved, offsets = min(solutions, key=lambda s: s[:2])
+    best = min(error for error, *_ in solutions)
+    _, strength, solved, offsets = min((s for s in solutions if s[0] <= RIDGE_MARGIN * best), key=lambda s: s[1])
     return jax.tree.map(lambda x: np.asarray(x) if eqx.is_array(x) else x, solved), offsets, -strength
 
 

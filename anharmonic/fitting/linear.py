@@ -6,8 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from anharmonic.fitting.prediction import scaled_residuals
-from anharmonic.potential.models import Expansion
+from anharmonic.clusters import ClusterBasis
+from anharmonic.fitting.prediction import labels_of, predict, scale
+from anharmonic.potential.features import Features
+from anharmonic.potential.lattice import LatticePotential
+from anharmonic.potential.models import ClusterModel, Expansion
+from anharmonic.potential.topology import Topology
 
 
 def is_linear(leaf):
@@ -32,21 +36,33 @@ def with_linear_weights(model, flat):
 class NormalEquations:
     """Sums over frames of the ridge problem: add batches, then solve for any strength.
 
-    The unknowns are the weights of all expansions and one energy offset per group.
+    The unknowns are the weights of all expansions and one energy offset per group. Each
+    orbit's weights are differentiated on a lattice of that orbit alone.
+
+    Parameters
+    ----------
+    basis : ClusterBasis
+    lattice : LatticePotential
+    n_groups : int
     """
 
-    def __init__(self, lattice, n_groups):
-        self.lattice = lattice
+    def __init__(self, basis, lattice, n_groups):
+        self.pieces = _pieces(basis, lattice)
         self.n_weights = sum(map(len, linear_weights(lattice.model)))
         size = self.n_weights + n_groups
         self.matrix, self.target = np.zeros((size, size)), np.zeros(size)
 
-    def add(self, batch):
-        """Add the frames of a `DeviceBatch`."""
+    def add(self, batch, supercell):
+        """Add the frames of a `DeviceBatch` on a `Supercell`."""
+        tables = [piece.topology.translations(supercell) for piece in self.pieces]
         for k in range(len(batch)):
-            matrix, target = _frame(self.lattice, self.n_weights, len(self.target), batch.frame(k))
-            self.matrix += np.asarray(matrix)
-            self.target += np.asarray(target)
+            frame = batch.frame(k)
+            columns = [_columns(piece, t, frame) for piece, t in zip(self.pieces, tables, strict=True)]
+            offsets = len(self.target) - self.n_weights
+            jacobian = np.concatenate([*columns, _offset_columns(frame, offsets, columns[0].shape[1])])
+            labels = np.concatenate([np.ravel(r) for r in scale(frame, *labels_of(frame))])
+            self.matrix += jacobian @ jacobian.T
+            self.target += jacobian @ labels
 
     def solve(self, strength):
         """``(weights, offsets)`` that minimise the loss + strength |weights|^2."""
@@ -56,15 +72,38 @@ class NormalEquations:
         return solution[: self.n_weights], solution[self.n_weights :]
 
 
+def _pieces(basis, lattice):
+    """Lattices whose weights, one after the other, are those of the whole: one per orbit if clusters do not couple."""
+    if not isinstance(lattice.model, ClusterModel):
+        return [lattice]
+    pieces = []
+    for k, term in enumerate(lattice.model.terms):
+        parts = ((x[k],) for x in (basis.orbits, basis.ccds, basis.invariants))
+        alone = ClusterBasis.from_parts(basis.crystal, *parts, basis.metric, basis.reduce)
+        features = Features((lattice.features.orbits[k],), basis.metric)
+        pieces.append(LatticePotential(Topology.of_basis(alone), features, ClusterModel((term,))))
+    return pieces
+
+
+def _columns(piece, translations, frame):
+    """Scaled predictions of one frame for a unit of each linear weight, shape (n_weights, n_residuals)."""
+    return np.asarray(_unit_predictions(piece, eqx.tree_at(lambda b: b.translations, frame, translations)))
+
+
 @eqx.filter_jit
-def _frame(lattice, n_weights, n_unknowns, batch):
-    """Contribution of one frame: the Jacobian of its residuals, which are affine in the unknowns."""
+def _unit_predictions(lattice, batch):
+    def prediction(weights):
+        changed = eqx.tree_at(lambda x: x.model, lattice, with_linear_weights(lattice.model, weights))
+        return jnp.concatenate([r.ravel() for r in scale(batch, *predict(changed, batch))])
 
-    def residuals(unknowns):
-        model = with_linear_weights(lattice.model, unknowns[:n_weights])
-        changed = eqx.tree_at(lambda x: x.model, lattice, model)
-        return jnp.concatenate([r.ravel() for r in scaled_residuals(changed, unknowns[n_weights:], batch)])
+    n_weights = sum(map(len, linear_weights(lattice.model)))
+    at_zero = prediction(jnp.zeros(n_weights))
+    return jax.lax.map(prediction, jnp.eye(n_weights), batch_size=32) - at_zero
 
-    at_zero = residuals(jnp.zeros(n_unknowns))
-    jacobian = jax.lax.map(residuals, jnp.eye(n_unknowns), batch_size=32) - at_zero
-    return jacobian @ jacobian.T, -jacobian @ at_zero
+
+def _offset_columns(frame, n_groups, n_residuals):
+    """Scaled energies of one frame for a unit of each group's offset, shape (n_groups, n_residuals)."""
+    columns = np.zeros((n_groups, n_residuals))
+    group = int(frame.frames.group[0])
+    columns[group, 0] = frame.n_cells * frame.frames.energy_scale[0]
+    return columns

@@ -1,6 +1,6 @@
 """A model's energies, forces and stresses for a batch of labelled frames, and their residuals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import equinox as eqx
 import jax
@@ -25,6 +25,8 @@ class Weights:
         eV/A.
     stress_tolerance : float
         eV/A^3.
+    groups : dict of str to float
+        Factor by which the frames of a group count; 1 for groups that are not named.
     """
 
     energy: float = 1.0
@@ -33,6 +35,7 @@ class Weights:
     energy_tolerance: float = 0.002
     force_tolerance: float = 0.05
     stress_tolerance: float = 0.001
+    groups: dict = field(default_factory=dict)
 
 
 class LabelledFrames(eqx.Module):
@@ -73,25 +76,32 @@ class DeviceBatch(eqx.Module):
 def device_batches(dataset, topology, weights):
     """Batches of a data set with the scales of the loss (see `DeviceBatch`)."""
     batches = dataset.batches()
-    n_energy = max(sum(b.has_energy.sum() for b in batches), 1)
-    n_force = max(sum(b.has_forces.sum() * 3 * b.displacements[0, :, 0].size for b in batches), 1)
-    n_stress = max(sum(b.has_stress.sum() * 9 for b in batches), 1)
-    result = []
-    for b in batches:
-        n_cells = b.supercell.n_cells
-        n_atoms = n_cells * dataset.crystal.n_sites
-        result.append(
-            DeviceBatch(
-                LabelledFrames(
-                    b.displacements, b.deformation, b.energy, b.forces, b.stress, b.group_index,
-                    b.has_energy * np.sqrt(weights.energy / n_energy) / (weights.energy_tolerance * n_atoms),
-                    b.has_forces * np.sqrt(weights.forces / n_force) / weights.force_tolerance,
-                    b.has_stress * np.sqrt(weights.stress / n_stress) / weights.stress_tolerance,
-                ),
-                topology.translations(b.supercell), dataset.crystal.volume * n_cells, n_cells,
-            )  # fmt: skip
-        )
-    return result
+    shares = [np.array([weights.groups.get(dataset.groups[g], 1.0) for g in b.group_index]) for b in batches]
+    totals = _label_counts(batches, shares)
+    return [_device_batch(dataset, topology, weights, totals, *pair) for pair in zip(batches, shares, strict=True)]
+
+
+def _label_counts(batches, shares):
+    """Weighted numbers of energies, force components and stress components (at least one each)."""
+    counts = [
+        [s @ b.has_energy, s @ b.has_forces * b.displacements[0].size, s @ b.has_stress * 9]
+        for b, s in zip(batches, shares, strict=True)
+    ]
+    return np.maximum(np.sum(counts, axis=0), 1.0)
+
+
+def _device_batch(dataset, topology, weights, totals, batch, shares):
+    """One batch with its scales."""
+    n_cells = batch.supercell.n_cells
+    n_atoms = n_cells * dataset.crystal.n_sites
+    tolerances = weights.energy_tolerance * n_atoms, weights.force_tolerance, weights.stress_tolerance
+    kinds = (weights.energy, weights.forces, weights.stress), tolerances, totals
+    scales = [np.sqrt(shares * weight / total) / tolerance for weight, tolerance, total in zip(*kinds, strict=True)]
+    labels = batch.energy, batch.forces, batch.stress, batch.group_index
+    masks = batch.has_energy, batch.has_forces, batch.has_stress
+    scales = (scale * mask for scale, mask in zip(scales, masks, strict=True))
+    frames = LabelledFrames(batch.displacements, batch.deformation, *labels, *scales)
+    return DeviceBatch(frames, topology.translations(batch.supercell), dataset.crystal.volume * n_cells, n_cells)
 
 
 def predict(lattice, batch):
@@ -103,16 +113,27 @@ def predict(lattice, batch):
     return jax.vmap(one)(batch.frames.displacements, batch.frames.deformation)
 
 
+def labels_of(batch):
+    """``(energy, forces, stress)`` labels of a batch."""
+    return batch.frames.energy, batch.frames.forces, batch.frames.stress
+
+
+def scale(batch, energy, forces, stress):
+    """Energies, forces and stresses times the scales of their labels."""
+    frames = batch.frames
+    return (
+        energy * frames.energy_scale,
+        forces * frames.force_scale[:, None, None, None],
+        stress * frames.stress_scale[:, None, None],
+    )
+
+
 def scaled_residuals(lattice, offsets, batch):
     """Residuals times their scales; `offsets` (n_groups,) in eV per cell are added to the energies."""
     energy, forces, stress = predict(lattice, batch)
-    frames = batch.frames
-    energy = energy + offsets[frames.group] * batch.n_cells
-    return (
-        (energy - frames.energy) * frames.energy_scale,
-        (forces - frames.forces) * frames.force_scale[:, None, None, None],
-        (stress - frames.stress) * frames.stress_scale[:, None, None],
-    )
+    energy = energy + offsets[batch.frames.group] * batch.n_cells
+    predicted = energy, forces, stress
+    return scale(batch, *(p - label for p, label in zip(predicted, labels_of(batch), strict=True)))
 
 
 def loss(lattice, offsets, batches):

@@ -62,18 +62,43 @@ class Topology(eqx.Module):
         """Table (n_offsets, n_cells), int32, that lets the stencils act on a supercell."""
         return supercell.translations(np.array(self.offsets))
 
-    def bond_strains(self, displacements, metric_tensor, translations):
+    def bond_differences(self, displacements, translations):
+        """u_j - u_i (A) of every bond, shape (3, n_bonds, n_cells), from u (n_sites, 3, n_cells)."""
+        return self.difference(jnp.moveaxis(displacements, 1, 0), translations)
+
+    def bond_strains(self, differences, metric_tensor):
         """Green-Lagrange strain (d^2/d0^2 - 1)/2 of every bond, shape (n_bonds, n_cells).
 
-        Expanded around the reference, so that no large numbers are subtracted in float32.
-        `displacements` (n_sites, 3, n_cells) in A, `metric_tensor` F^T F.
+        Expanded around the reference, so that no large numbers are subtracted in float32;
+        `metric_tensor` is F^T F.
         """
-        delta = self.difference(jnp.moveaxis(displacements, 1, 0), translations)
-        vectors, lengths = self.vectors.astype(delta.dtype), self.lengths.astype(delta.dtype)
+        vectors, lengths = (x.astype(differences.dtype) for x in (self.vectors, self.lengths))
         stretched = vectors @ metric_tensor
         homogeneous = 0.5 * jnp.sum((stretched - vectors) * vectors, axis=1)
-        image = jnp.einsum("ij,jbn->ibn", metric_tensor, 0.5 * delta) + stretched.T[:, :, None]
-        return (homogeneous[:, None] + jnp.sum(delta * image, axis=0)) / (lengths**2)[:, None]
+        image = jnp.einsum("ij,jbn->ibn", metric_tensor, 0.5 * differences) + stretched.T[:, :, None]
+        return (homogeneous[:, None] + jnp.sum(differences * image, axis=0)) / (lengths**2)[:, None]
+
+    def pull_back(self, by_strain, differences, metric_tensor, translations):
+        """Derivatives with respect to u and F^T F, given those with respect to the bond strains.
+
+        Parameters
+        ----------
+        by_strain : array, shape (n_bonds, n_cells)
+            dE/de (eV).
+        differences : array, shape (3, n_bonds, n_cells)
+        metric_tensor : array, shape (3, 3)
+        translations : array
+
+        Returns
+        -------
+        array, shape (n_sites, 3, n_cells), and array, shape (3, 3)
+        """
+        vectors, lengths = (x.astype(differences.dtype) for x in (self.vectors, self.lengths))
+        bonds = differences + vectors.T[:, :, None]
+        tension = by_strain / (lengths**2)[:, None] * bonds
+        by_metric = 0.5 * tension.reshape(3, -1) @ bonds.reshape(3, -1).T
+        on_sites = self.difference.transposed()(tension, translations)
+        return jnp.einsum("ij,jsn->sin", metric_tensor, on_sites), by_metric
 
     def of_orbit(self, k, bond_values, translations):
         """Values of the bonds of orbit `k`'s clusters, shape (n_pairs, n_clusters, n_cells)."""

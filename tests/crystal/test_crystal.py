@@ -96,5 +96,14 @@ def test_refusals(tmp_path):
         Crystal.from_file(tmp_path / "POSCAR")
     with pytest.raises(AnharmonicError, match="periodic in three directions"):
         Crystal.from_atoms(Atoms("Fe", cell=[3, 3, 3], pbc=[True, True, False]))
-    with pytest.raises(AnharmonicError, match="spglib"):
-        Crystal.from_atoms(Atoms("Fe2", positions=[[0, 0, 0], [0, 0, 1e-6]], cell=[3, 3, 3], pbc=True))
+
+
+@pytest.mark.parametrize("old", ["0", "1"])
+@pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")
+def test_overlapping_atoms_are_refused_whatever_spglib_does_on_failure(monkeypatch, old):
+    monkeypatch.setenv("SPGLIB_OLD_ERROR_HANDLING", old)
+    cell, positions = 3 * np.eye(3), [[0, 0, 0], [0, 0, 1e-6]]
+    with pytest.raises(AnharmonicError, match="spglib fails on a cell of 2 atoms"):
+        Crystal.from_atoms(Atoms("Fe2", scaled_positions=positions, cell=cell, pbc=True))
+    with pytest.raises(AnharmonicError, match="spglib fails on a cell of 2 atoms"):
+        Crystal.from_sites(cell, positions, ["Fe", "Fe"])
