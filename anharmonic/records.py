@@ -10,6 +10,8 @@ import numpy as np
 from anharmonic.errors import FileFormatError
 
 CLASS, LENGTH, PLAIN = "class", "length", "plain"
+DAMAGE = (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError)
+"""What h5py raises, here or there, when it meets a damaged file."""
 
 
 def write_record(group, name, value):

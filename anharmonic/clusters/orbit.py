@@ -113,5 +113,5 @@ def _extent(positions):
 
 def _label(crystal, sites, kind):
     species = [crystal.species[s] for s, _ in sites]
-    species = "-".join(species) if len(sites) < 5 else str(Formula.from_list(species))
+    species = "-".join(species) if len(sites) < 5 else Formula.from_list(species).format("hill")
     return f"{kind} {species} {_extent(_cartesian(crystal, sites)):.2f}"

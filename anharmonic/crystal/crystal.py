@@ -104,8 +104,8 @@ class Crystal:
 
     @property
     def formula(self):
-        """Chemical formula of the reference cell."""
-        return self.to_atoms().get_chemical_formula()
+        """Chemical formula of the reference cell, metals first."""
+        return self.to_atoms().get_chemical_formula(mode="metal")
 
     def to_atoms(self):
         """The reference cell as ``ase.Atoms``."""

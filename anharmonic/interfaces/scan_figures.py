@@ -1,5 +1,7 @@
 """Energy along paths between and around the phases (figure 9 of the paper)."""
 
+import re
+
 from anharmonic.errors import AnharmonicError
 from anharmonic.interfaces.style import COLOURS, INK, MUTED, PAGE, figure
 
@@ -41,7 +43,7 @@ def _draw_path(axes, path):
     for marker in path.get("markers") or ():
         axes.axvline(marker["x"], color=MUTED, lw=0.6, ls=":", zorder=0)
         axes.annotate(
-            marker["label"],
+            _typeset(marker["label"]),
             (marker["x"], 1),
             (0, 3),
             xycoords=axes.get_xaxis_transform(),
@@ -49,6 +51,11 @@ def _draw_path(axes, path):
             ha="center",
             fontsize=7,
         )
+
+
+def _typeset(symbol):
+    """A space group symbol with its bars over the digits and its screw axes as indices."""
+    return "$" + re.sub(r"_(\d)", r"_{\1}", re.sub(r"-(\d)", r"\\bar{\1}", symbol)) + "$"
 
 
 def _legend(axes, paths):

@@ -15,7 +15,7 @@ from anharmonic.errors import FileFormatError
 from anharmonic.files import replacing
 from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel, Wall, WalledTerm
 from anharmonic.potential.potential import Potential
-from anharmonic.records import digest, read_record, write_record
+from anharmonic.records import DAMAGE, digest, read_record, write_record
 
 FORMAT, VERSION = "anharmonic potential", 1
 CLASSES = {
@@ -56,9 +56,11 @@ def load_file(path):
             _check(file, path)
             parts = {name: read_record(file[name], CLASSES) for name in PARTS}
             options, metadata = (json.loads(read_record(file[name], CLASSES)) for name in ("basis", "metadata"))
+    except FileFormatError:
+        raise
     except OSError as error:
         raise FileFormatError(f"{path} is no readable HDF5 file (truncated or damaged?): {error}") from error
-    except (KeyError, TypeError, RuntimeError) as error:
+    except DAMAGE as error:
         raise FileFormatError(f"{path} lacks part of a potential: {error}") from error
     model, ranges = parts.pop("model"), parts.pop("ranges")
     return Potential(ClusterBasis.from_parts(**parts, **options), model, tuple(ranges), metadata)

@@ -75,8 +75,12 @@ class Topology(eqx.Module):
         vectors, lengths = (x.astype(differences.dtype) for x in (self.vectors, self.lengths))
         stretched = vectors @ metric_tensor
         homogeneous = 0.5 * jnp.sum((stretched - vectors) * vectors, axis=1)
-        image = jnp.einsum("ij,jbn->ibn", metric_tensor, 0.5 * differences) + stretched.T[:, :, None]
-        return (homogeneous[:, None] + jnp.sum(differences * image, axis=0)) / (lengths**2)[:, None]
+        x, y, z = differences
+        c = 0.5 * metric_tensor
+        total = x * (c[0, 0] * x + 2 * c[0, 1] * y + stretched[:, 0, None]) + homogeneous[:, None]
+        total = total + y * (c[1, 1] * y + 2 * c[1, 2] * z + stretched[:, 1, None])
+        total = total + z * (c[2, 2] * z + 2 * c[0, 2] * x + stretched[:, 2, None])
+        return total / (lengths**2)[:, None]
 
     def pull_back(self, by_strain, differences, metric_tensor, translations):
         """Derivatives with respect to u and F^T F, given those with respect to the bond strains.
@@ -97,8 +101,8 @@ class Topology(eqx.Module):
         bonds = differences + vectors.T[:, :, None]
         tension = by_strain / (lengths**2)[:, None] * bonds
         by_metric = 0.5 * tension.reshape(3, -1) @ bonds.reshape(3, -1).T
-        on_sites = self.difference.transposed()(tension, translations)
-        return jnp.einsum("ij,jsn->sin", metric_tensor, on_sites), by_metric
+        pull = jnp.matmul(metric_tensor, tension.reshape(3, -1)).reshape(tension.shape)
+        return jnp.moveaxis(self.difference.transposed()(pull, translations), 0, 1), by_metric
 
     def of_orbit(self, k, bond_values, translations):
         """Values of the bonds of orbit `k`'s clusters, shape (n_pairs, n_clusters, n_cells)."""

@@ -1,5 +1,6 @@
 """The run file: options, samples, and the last state in one HDF5 file."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import numpy as np
 
 from anharmonic.errors import RunFileError
 from anharmonic.files import replacing
-from anharmonic.records import read_record, write_record
+from anharmonic.records import DAMAGE, digest, read_record, write_record
 from anharmonic.sampling.langevin import DynamicsState
 from anharmonic.sampling.monte_carlo import MonteCarloState
 from anharmonic.sampling.run import Progress
 
 FORMAT, VERSION = "anharmonic run", 1
+COUNTERS = ("step", "stage", "chunk")
 STATES = {cls.__name__: cls for cls in (DynamicsState, MonteCarloState)}
 
 
@@ -33,6 +35,7 @@ def save_progress(path, progress, options):
         write_record(file, "state", progress.state)
         for name, values in progress.columns().items():
             file.create_dataset(f"samples/{name}", data=values)
+        file.attrs["sha256"] = _checksum(file)
 
 
 def load_progress(path, options):
@@ -50,11 +53,14 @@ def load_progress(path, options):
             if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
                 raise RunFileError(f"{path} is no run file of version {VERSION}; give another --out, or move it away")
             _check_options(path, json.loads(file.attrs["options"]), json.loads(json.dumps(options)))
+            if file.attrs["sha256"] != _checksum(file):
+                raise ValueError("its contents do not match its checksum")
             samples = {name: [values[()]] for name, values in file["samples"].items()}
             state = read_record(file["state"], STATES)
-            counters = (int(file.attrs[name]) for name in ("step", "stage", "chunk"))
-            return Progress(state, *counters, samples)
-    except (OSError, KeyError) as error:
+            return Progress(state, *(int(file.attrs[name]) for name in COUNTERS), samples)
+    except RunFileError:
+        raise
+    except DAMAGE as error:
         raise RunFileError(f"{path} is damaged and cannot be continued ({error}); move it away to start anew") from error
 
 
@@ -62,6 +68,12 @@ def read_samples(path):
     """``(options, samples by name)`` of a run file."""
     with h5py.File(path, "r") as file:
         return json.loads(file.attrs["options"]), {name: np.asarray(v) for name, v in file["samples"].items()}
+
+
+def _checksum(file):
+    """SHA-256 over the contents, the options and the counters."""
+    head = [file.attrs["options"], *(int(file.attrs[name]) for name in COUNTERS)]
+    return hashlib.sha256(f"{digest(file)} {head}".encode()).hexdigest()
 
 
 def _check_options(path, found, asked):

@@ -57,13 +57,13 @@ def summarise(potential, supercell, plan, samples):
     """The summary of a sweep from its samples; depends on nothing but the arguments."""
     modes = TiltModes.of_crystal(potential.crystal)
     points = [
-        _point(potential.crystal, supercell, plan, modes, stage, _of_stage(samples, k))
+        point_record(potential.crystal, supercell, plan, modes, stage, stage_samples(samples, k))
         for k, stage in enumerate(plan.stages)
     ]
     transitions = []
     for direction in dict.fromkeys(p["direction"] for p in points):
         transitions += find_transitions([p for p in points if p["direction"] == direction], direction)
-    return _plain({
+    return plain({
         "potential": potential.name,
         "supercell": supercell.matrix.tolist(),
         "n_atoms": potential.crystal.n_sites * supercell.n_cells,
@@ -72,17 +72,17 @@ def summarise(potential, supercell, plan, samples):
         "steps_per_temperature": {"equilibration": plan.equilibration, "production": plan.production},
         "points": points,
         "transitions": transitions,
-        "warnings": _warnings(points, modes, supercell),
+        "warnings": run_warnings(points, modes, supercell),
     })  # fmt: skip
 
 
-def _of_stage(samples, k):
+def stage_samples(samples, k):
     """Production samples of stage k."""
     chosen = (samples["stage"] == k) & samples["production"]
     return {name: values[chosen].astype(float) for name, values in samples.items()}
 
 
-def _point(crystal, supercell, plan, modes, stage, samples):
+def point_record(crystal, supercell, plan, modes, stage, samples):
     """Record of one temperature."""
     lengths = estimate(lattice_parameters(crystal, samples["deformation"]))
     energy = estimate(samples["energy"] / supercell.n_cells)
@@ -126,10 +126,10 @@ def _health(plan, n_atoms, samples):
     return {"kinetic_temperature_K": samples["kinetic_temperature"].mean(), "drift_meV_per_atom_per_ps": drift}
 
 
-def _warnings(points, modes, supercell):
+def run_warnings(points, modes, supercell):
     """What a reader of the figures should know."""
     missing = modes.missing(supercell) if modes is not None else None
-    doubtful = [f"{p['temperature_K']:g} K {p['direction']}" for p in points if p["doubtful"]]
+    doubtful = [f"{p['temperature_K']:g} K {p['direction']}".strip() for p in points if p["doubtful"]]
     outside = [f"{p['temperature_K']:g} K" for p in points if p["extrapolation"] > 1.5]
     found = [missing] if missing else []
     if doubtful:
@@ -139,12 +139,12 @@ def _warnings(points, modes, supercell):
     return found
 
 
-def _plain(value):
+def plain(value):
     """JSON-like copy: rounded floats, None for NaN."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float | np.floating):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value

@@ -1,21 +1,19 @@
 #!/usr/bin/env python3
-"""Sample and label a broad, cheap CsPbBr3 set with a universal potential (SevenNet 7net-0), scaled to the PBEsol lattice.
+"""Sample and label a broad, cheap CsPbBr3 set with the universal potential 7net-0, scaled to the PBEsol lattice.
 
-label_universal.py OUT.extxyz --frames N [--seed S]   sample until OUT holds N frames or just above; resumes from OUT
-label_universal.py --check                            derivatives, cubic lattice parameter, relaxed phases
+label_universal.py OUT.extxyz [--frames N] [--seed S]   sample until OUT holds N frames or a few more; resumes from OUT
+label_universal.py                                      check derivatives, cubic lattice parameter, relaxed phases
 
-The potential is trained on PBE and swells the lattice: a0 is 6.008 A, against 5.868 A with PBEsol. So it is evaluated at
-positions and cell times LAMBDA = 6.008 / 5.868, and what is sampled and stored is E'(r) = E(LAMBDA r), a potential on the
-PBEsol lattice: forces F' = LAMBDA F, stress (dE'/dstrain) / V = LAMBDA^3 sigma. The scaling corrects the lattice parameter
-alone: energies, force constants and elastic constants stay those of PBE as 7net-0 has learnt them, and the latter two are
-stiffer by LAMBDA^2 and LAMBDA^3. The set tells a model what a wide range of configurations looks like; DFT says the rest.
+The potential is trained on PBE and swells the lattice: a0 is 6.008 A, against 5.868 A with PBEsol. What is sampled and
+stored is E'(r) = E(LAMBDA r), LAMBDA = 6.008 / 5.868: forces F' = LAMBDA F, stress (dE'/dstrain) / V = LAMBDA^3 sigma.
+That corrects the lattice parameter alone: energies of phases, say, stay those of PBE as 7net-0 has learnt them.
 
-Sampling goes in segments. Each draws a cell (2x2x2, 20 atoms, skewed cells of 12 formula units, 3x3x1, 3x3x3: wave vectors
-at the zone boundary and away from it), a start (cubic, a tilt system, or tilt waves at random wave vectors of the cell) and
-a homogeneous strain about the thermal expansion; then Langevin dynamics at fixed cell, with snapshots every 72 fs after
-90 fs. About one frame in ten is a start with random displacements of 0.1 to 0.3 A, for the repulsive walls.
-A segment depends on seed and number only, up to rounding, so that an interrupted run continues as if it had not stopped.
-Needs ase and sevenn (0.13; its wheel holds the weights). Set OMP_NUM_THREADS=1 on a machine that does other work too."""
+Each segment draws a cell (2x2x2, 20 atoms, 12 formula units, 3x3x1, 3x3x3: wave vectors at the zone boundary and away
+from it), a start (cubic, a tilt system, or tilt waves that the cell can hold) and a homogeneous strain about the
+thermal expansion; then Langevin dynamics at fixed cell, with snapshots every 72 fs after 90 fs. About one frame in ten
+is instead a start with random displacements of 0.1 to 0.3 A, for the repulsive walls. A segment depends on seed and
+number only, up to rounding, so that an interrupted run continues as if it had not stopped.
+Needs ase and sevenn (0.13; its wheel holds the weights). Set OMP_NUM_THREADS=1 on a machine that does other work."""
 import argparse
 import itertools
 import os
@@ -29,15 +27,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.filters import FrechetCellFilter
 from ase.io import read, write
 from ase.optimize import BFGS
+from sevenn.calculator import SevenNetCalculator
 
-A0 = 5.868  # PBEsol lattice parameter of the cubic phase, A
-LAMBDA = 6.008 / A0
+A0, LAMBDA = 5.868, 6.008 / 5.868  # PBEsol lattice parameter of the cubic phase, A; that of 7net-0 relative to it
 TEMPERATURES = (300, 600, 50, 450, 150, 750)  # K, in turn
 STEP, FRICTION, EQUILIBRATE, EVERY = 6.0, 0.02, 15, 12  # fs, 1/fs, steps, steps between snapshots
 STRAIN, EXPANSION = 0.012, 3e-5  # standard deviation of each strain component; linear thermal expansion, 1/K
 SPREAD = {"Cs": 0.17, "Pb": 0.08, "Br": 0.10}  # displacements at the start of a segment at 300 K, A
 RANDOM = 0.65  # probability that a segment adds a frame of random displacements
-SAVE = 50  # frames between two writings
 CELLS = {  # share of the segments, snapshots per segment, choices of rows in cubic axes
     "c40": (0.35, 6, [[[2, 0, 0], [0, 2, 0], [0, 0, 2]]]),
     "c20": (0.26, 6, [[[1, -1, 0], [1, 1, 0], [0, 0, 2]]]),
@@ -45,12 +42,10 @@ CELLS = {  # share of the segments, snapshots per segment, choices of rows in cu
                       [[1, 1, 0], [0, 1, 1], [4, -4, 4]], [[1, -1, 0], [1, 1, 0], [0, 0, 6]],
                       [[2, 0, 0], [0, 2, 0], [0, 0, 3]], [[1, 1, 0], [-3, 3, 0], [0, 0, 2]]]),
     "c45": (0.15, 6, [[[3, 0, 0], [0, 3, 0], [0, 0, 1]]]),
-    "c135": (0.04, 2, [[[3, 0, 0], [0, 3, 0], [0, 0, 3]]]),
-}
+    "c135": (0.04, 2, [[[3, 0, 0], [0, 3, 0], [0, 0, 3]]])}
 TILTS = {  # nominal angles in degrees about three axes, and whether each is in-phase (M) or anti-phase (R)
     "P4mbm": ((0, 0, 11), "--+"), "I4mcm": ((0, 0, 11), "---"), "Imma": ((8.5, 8.5, 0), "---"),
-    "Pnma": ((7.5, 7.5, 10.5), "--+"), "R3c": ((7, 7, 7), "---"), "Im3": ((7, 7, 7), "+++"),
-}
+    "Pnma": ((7.5, 7.5, 10.5), "--+"), "R3c": ((7, 7, 7), "---"), "Im3": ((7, 7, 7), "+++")}
 
 
 class ScaledCalculator(Calculator):
@@ -65,42 +60,34 @@ class ScaledCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         swollen = Atoms(atoms.numbers, self.scale * atoms.positions, cell=self.scale * atoms.cell[:], pbc=atoms.pbc)
         self.base.calculate(swollen, ["energy", "forces", "stress"], all_changes)
-        energy = float(self.base.results["energy"])
-        forces = self.scale * np.asarray(self.base.results["forces"], float)
-        forces -= forces.mean(0)  # only what single precision leaves
-        stress = self.scale**3 * np.asarray(self.base.results["stress"], float)
-        self.results = dict(energy=energy, free_energy=energy, forces=forces, stress=stress)
-
-
-def calculator():
-    from sevenn.calculator import SevenNetCalculator
-    return ScaledCalculator(SevenNetCalculator("7net-0", device="cpu"))
+        energy, forces, stress = (np.asarray(self.base.results[p], float) for p in ("energy", "forces", "stress"))
+        forces = self.scale * (forces - forces.mean(0))  # the mean is only what single precision leaves
+        self.results = dict(energy=float(energy), free_energy=float(energy), forces=forces)
+        self.results["stress"] = self.scale**3 * stress
 
 
 def points(rows):
     """Integer points in the cell spanned by integer `rows`, and their fractional coordinates."""
     low, high = np.minimum(rows, 0).sum(0), np.maximum(rows, 0).sum(0)
-    n = np.array(list(itertools.product(*(range(a, b + 1) for a, b in zip(low, high)))))
+    n = np.array(list(itertools.product(*map(range, low, high + 1))))
     f = np.round(n @ np.linalg.inv(rows), 9)
-    inside = ((f >= 0) & (f < 1)).all(1)
-    return n[inside], f[inside]
+    return tuple(x[((f >= 0) & (f < 1)).all(1)] for x in (n, f))
 
 
 def perovskite(rows, waves=()):
-    """The crystal at A0 with tilt waves (q, rotation vector in rad, phase): Br follows the mean of its two octahedra."""
+    """The crystal at A0 with tilt waves (q, rotation vector in rad, phase): Br follows its two octahedra."""
     def rotation(n):
         return sum((np.array(axis) * np.cos(2 * np.pi * (q @ n) + phase) for q, axis, phase in waves), np.zeros(3))
     sites = []
     for n in points(rows)[0]:
-        sites += [n, n + 0.5]
-        sites += [n + 0.5 + e / 2 + np.cross(rotation(n) - rotation(n + e), e) / 4 for e in np.eye(3)]
+        sites += [n, n + 0.5, *(n + 0.5 + e / 2 + np.cross(rotation(n) - rotation(n + e), e) / 4 for e in np.eye(3))]
     return Atoms("CsPbBr3" * (len(sites) // 5), positions=A0 * np.array(sites), cell=A0 * np.array(rows), pbc=True)
 
 
 def tilted(rows, angles, signs):
     """A tilt system, cubic axes shortened as for rigid octahedra; None if the cell cannot hold it."""
-    q = [(1 - axis if sign == "+" else np.ones(3)) / 2 for axis, sign in zip(np.eye(3), signs)]
-    if any(angle and (rows @ k % 1).any() for angle, k in zip(angles, q)):
+    q = [(1 - axis if sign == "+" else np.ones(3)) / 2 for axis, sign in zip(np.eye(3), signs, strict=True)]
+    if any(angles[i] and (rows @ q[i] % 1).any() for i in range(3)):
         return None
     atoms = perovskite(rows, [(q[i], np.tan(np.radians(angles[i])) * np.eye(3)[i], 0) for i in range(3)])
     cos = np.cos(np.radians(angles))
@@ -113,22 +100,14 @@ def start(rows, rng):
     kind = rng.uniform()
     if kind < 0.2:
         return "cubic", perovskite(rows)
-    for name, order in itertools.product(rng.permutation(list(TILTS)), itertools.permutations(range(3))):
-        angles, signs = np.array(TILTS[name][0]), TILTS[name][1]
-        size = rng.uniform(0.4, 1.2) * rng.choice([-1, 1], 3)
-        atoms = tilted(rows, size * angles[list(order)], [signs[i] for i in order])
+    orders = rng.permutation(list(itertools.permutations(range(3))))
+    for name, order in itertools.product(rng.permutation(list(TILTS)), orders):
+        angles, signs = (np.array(list(x))[order] for x in TILTS[name])
+        atoms = tilted(rows, rng.uniform(0.4, 1.2) * rng.choice([-1, 1], 3) * angles, signs)
         if kind < 0.7 and atoms is not None:
             return str(name), atoms
-    q = points(np.transpose(rows))[1]  # what the cell can hold
-    q = q[q.any(1)]
-    waves = [(q[rng.integers(len(q))], rng.normal(0, np.radians(6), 3), rng.uniform(0, 2 * np.pi)) for _ in range(3)]
-    return "waves", perovskite(rows, waves)
-
-
-def deform(atoms, temperature, rng):
-    strain = np.triu(rng.normal(0, STRAIN, (3, 3)))
-    strain += np.triu(strain, 1).T + EXPANSION * temperature * np.eye(3)
-    atoms.set_cell(atoms.cell[:] @ (np.eye(3) + strain), scale_atoms=True)
+    q = rng.choice([q for q in points(np.transpose(rows))[1] if q.any()], 3)  # of those that the cell can hold
+    return "waves", perovskite(rows, [(k, rng.normal(0, np.radians(6), 3), rng.uniform(0, 2 * np.pi)) for k in q])
 
 
 def langevin(atoms, velocities, kt, steps, rng):
@@ -144,57 +123,51 @@ def langevin(atoms, velocities, kt, steps, rng):
     return velocities
 
 
-def frame(atoms, calc, info):
-    """A copy with its labels; energy and free_energy are the same, stress in eV/A^3 with ASE's sign."""
-    calc.calculate(atoms)
-    out = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True, info=info)
-    out.calc = SinglePointCalculator(out, **calc.results)
-    return out
-
-
 def segment(number, seed, calc):
     """The frames of one segment."""
-    rng, temperature = np.random.default_rng([seed, number]), TEMPERATURES[number % len(TEMPERATURES)]
+    rng, t = np.random.default_rng([seed, number]), TEMPERATURES[number % len(TEMPERATURES)]
     cell = str(rng.choice(list(CELLS), p=[share for share, *_ in CELLS.values()]))
     _, snapshots, choices = CELLS[cell]
-    rows = choices[rng.integers(len(choices))]
-    common, frames = dict(phase="universal", supercell="7net", seed=seed, segment=number), []
-    if rng.uniform() < RANDOM:
+    rows, frames = choices[rng.integers(len(choices))], []
+    for kind in (["random"] if rng.uniform() < RANDOM else []) + [f"T{t}"]:
         name, atoms = start(rows, rng)
-        deform(atoms, 300, rng)
-        sigma = round(rng.uniform(0.1, 0.3), 3)
-        atoms.positions += rng.normal(0, sigma, (len(atoms), 3))
-        frames.append(frame(atoms, calc, dict(tag=f"7net-{cell}-random", start=name, sigma=sigma, **common)))
-    name, atoms = start(rows, rng)
-    deform(atoms, temperature, rng)
-    spread = np.array([SPREAD[s] for s in atoms.symbols]) * np.sqrt(temperature / 300)
-    atoms.positions += spread[:, None] * rng.normal(size=(len(atoms), 3))
-    kt, atoms.calc = units.kB * temperature, calc
-    velocities = np.sqrt(kt / atoms.get_masses()[:, None]) * rng.normal(size=(len(atoms), 3))
-    for k in range(snapshots):
-        velocities = langevin(atoms, velocities, kt, EVERY if k else EQUILIBRATE, rng)
-        frames.append(frame(atoms, calc, dict(tag=f"7net-{cell}-T{temperature}", start=name, **common)))
+        strain = np.triu(rng.normal(0, STRAIN, (3, 3)))
+        strain += np.triu(strain, 1).T + EXPANSION * t * np.eye(3)
+        atoms.set_cell(atoms.cell[:] @ (np.eye(3) + strain), scale_atoms=True)
+        thermal, wide = np.array([SPREAD[s] for s in atoms.symbols]) * np.sqrt(t / 300), rng.uniform(0.1, 0.3)
+        spread = np.full(len(atoms), wide) if kind == "random" else thermal
+        atoms.positions += spread[:, None] * rng.normal(size=(len(atoms), 3))
+        atoms.calc, kt = calc, units.kB * t
+        velocities = np.sqrt(kt / atoms.get_masses()[:, None]) * rng.normal(size=(len(atoms), 3))
+        for k in range(1 if kind == "random" else snapshots):
+            if kind != "random":
+                velocities = langevin(atoms, velocities, kt, EVERY if k else EQUILIBRATE, rng)
+            atoms.get_potential_energy()  # fills calc.results unless they are those of these positions
+            frames.append(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
+            frames[-1].calc = SinglePointCalculator(frames[-1], **calc.results)
+            frames[-1].info = dict(tag=f"7net-{cell}-{kind}", phase="universal", supercell="7net", start=name,
+                                   seed=seed, segment=number)
     return frames
 
 
-def sample(out, wanted, seed):
-    """Append segments to what `out` holds; the file is replaced as a whole, every SAVE frames, so it is never cut off."""
+def sample(out, wanted, seed, calc):
+    """Append segments to what `out` holds; the file is replaced as a whole, so it is never cut off."""
     frames = read(out, ":") if out.exists() else []
     number = 1 + max((f.info["segment"] for f in frames if f.info["seed"] == seed), default=-1)
-    calc, began, had, saved = calculator(), time.time(), len(frames), len(frames)
+    began, saved = time.time(), len(frames)
     while len(frames) < wanted:
         frames += segment(number, seed, calc)
         number += 1
-        if len(frames) - saved >= SAVE or len(frames) >= wanted:
+        if len(frames) - saved >= 50 or len(frames) >= wanted:
             write(f"{out}.part", frames, format="extxyz")
             os.replace(f"{out}.part", out)
-            saved, wall = len(frames), time.time() - began
-            print(f"{saved} frames, {number} segments, {wall:.0f} s, {wall / (saved - had):.2f} s a frame", flush=True)
+            saved = len(frames)
+            print(f"{saved} frames, {number} segments, {time.time() - began:.0f} s", flush=True)
 
 
-def check():
+def check(calc):
     """Forces and stress against differences of energies, then relaxed phases in the 20-atom cell."""
-    calc, rng, rows = calculator(), np.random.default_rng(0), CELLS["c20"][2][0]
+    rng, rows = np.random.default_rng(0), CELLS["c20"][2][0]
     base = tilted(rows, *TILTS["Pnma"])
     base.rattle(0.1, seed=0)
     base.calc = calc
@@ -208,14 +181,13 @@ def check():
             energy.append(calc.get_property("energy", atoms))
         for kind, e, f in (("forces", 0, -(forces * shift).sum()), ("stress", 1, (stress * strain).sum())):
             print(f"{kind}: {f:.5f} eV predicted, {(energy[e] - energy[e + 2]) / 2:.5f} eV found")
-    zero = None
-    for name, atoms in [("cubic", perovskite(rows))] + [(name, tilted(rows, *TILTS[name])) for name in TILTS]:
-        if atoms is not None:
-            atoms.set_cell(atoms.cell[:] * 1.01, scale_atoms=True)
-            atoms.calc = calc
-            BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.002, steps=300)
-            zero, a = zero or atoms.get_potential_energy(), atoms.cell.lengths() / np.linalg.norm(rows, axis=1)
-            print(f"{name}: {(atoms.get_potential_energy() - zero) / 4e-3:.1f} meV per formula unit, cell {a.round(4)} A")
+    zero, held = None, [name for name in TILTS if tilted(rows, *TILTS[name])]
+    for name, atoms in [("cubic", perovskite(rows))] + [(name, tilted(rows, *TILTS[name])) for name in held]:
+        atoms.set_cell(atoms.cell[:] * 1.01, scale_atoms=True)
+        atoms.calc = calc
+        BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.002, steps=300)
+        zero, a = zero or atoms.get_potential_energy(), atoms.cell.lengths() / np.linalg.norm(rows, axis=1)
+        print(f"{name}: {(atoms.get_potential_energy() - zero) / 4e-3:.1f} meV a formula unit, cell {a.round(4)} A")
 
 
 if __name__ == "__main__":
@@ -223,11 +195,5 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path, nargs="?", metavar="OUT.extxyz")
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--check", action="store_true")
-    args = parser.parse_args()
-    if args.check:
-        check()
-    elif args.out:
-        sample(args.out, args.frames, args.seed)
-    else:
-        parser.error("OUT.extxyz or --check is needed")
+    args, calc = parser.parse_args(), ScaledCalculator(SevenNetCalculator("7net-0", device="cpu"))
+    sample(args.out, args.frames, args.seed, calc) if args.out else check(calc)

@@ -85,7 +85,7 @@ def test_reference_cell_as_atoms(reference):
     atoms = crystal.to_atoms()
     np.testing.assert_allclose(atoms.positions, crystal.cartesian, atol=1e-12)
     assert atoms.get_volume() == pytest.approx(crystal.volume) == pytest.approx(5.87**3)
-    assert atoms.get_chemical_formula() == crystal.formula
+    assert atoms.get_chemical_formula(mode="metal") == crystal.formula
 
 
 def test_refusals(tmp_path):

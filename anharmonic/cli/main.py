@@ -1,0 +1,104 @@
+"""Entry point: one message and exit code 2 for errors of input, 130 when interrupted."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import anharmonic
+from anharmonic.cli.basis import basis
+from anharmonic.cli.fit import fit
+from anharmonic.cli.info import info
+from anharmonic.cli.mc import mc
+from anharmonic.cli.md import md
+from anharmonic.cli.scan import scan
+from anharmonic.cli.sweep import sweep
+from anharmonic.cli.validate import validate
+from anharmonic.errors import AnharmonicError
+
+REFUSED, INTERRUPTED = 2, 130
+PANELS = {"Make and check a potential": (basis, fit, validate, scan), "Simulate": (sweep, md, mc), "Look": (info,)}
+RESUMABLE = ("sweep", "md", "mc")
+
+
+def _reflowed(docstring):
+    """A docstring with every paragraph in one line, for typer to break where the terminal ends."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
+
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel, help=_reflowed(command.__doc__))(command)
+
+
+def _print_version(wanted: bool):
+    if wanted:
+        print(f"anharmonic {anharmonic.__version__}")
+        raise typer.Exit
+
+
+HELP = """Finite-temperature physics of crystals that harmonic models cannot describe.
+
+    Fit a potential to DFT results, then sample it by molecular dynamics or Monte Carlo: phases, transition
+    temperatures, lattice parameters and tilts, with error bars.
+
+    [bold]The way from a potential to its phase transitions:[/bold]
+
+    [cyan]anharmonic info CsPbBr3[/cyan]
+
+    [cyan]anharmonic sweep CsPbBr3 --supercell 8 8 8 --temperatures 150:550:25 --out sweep[/cyan]
+
+    [bold]From DFT results to a potential:[/bold]
+
+    [cyan]anharmonic basis cubic.cif --polyhedra octahedron --order 4[/cyan]
+
+    [cyan]anharmonic fit fit.toml --out fit[/cyan]
+
+    Inside files: Å, eV, amu, K, fs. On screens and figures also GPa, ps, meV, always labelled."""
+
+
+@app.callback(help=_reflowed(HELP))
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+):
+    pass
+
+
+def main(arguments=None):
+    """Run the command line; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return app(arguments or ["--help"], prog_name="anharmonic", standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        resumes = arguments and arguments[0] in RESUMABLE
+        _complain("interrupted" + ("; the same command goes on from the last checkpoint" if resumes else ""))
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except AnharmonicError as error:
+        _complain(f"error: {error}")
+    except OSError as error:
+        _complain(f"error: {error.filename or 'a file'}: {error.strerror or error}")
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # an option that the parser refuses
+            raise
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        _complain(f"error: {error.format_message().rstrip('.')}{hint}")
+    return REFUSED
+
+
+def _complain(message):
+    from anharmonic.cli.terminal import say
+
+    say(message)

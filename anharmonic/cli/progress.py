@@ -1,0 +1,60 @@
+"""Progress of a run: temperature, rate, time left; right from the first chunk after a resume on."""
+
+import time
+from collections import deque
+
+from rich.progress import BarColumn, Progress, TextColumn
+
+from anharmonic.cli.terminal import clock, messages
+
+WINDOW = 30
+"""Chunks over which the rate is measured."""
+
+
+class RunProgress:
+    """A bar on a terminal, a line for each finished temperature elsewhere.
+
+    The instance is called with ``(progress, plan)`` after every chunk of a run.
+    """
+
+    def __init__(self, quiet=False):
+        self.console = messages()
+        self.quiet = quiet
+        shown = self.console.is_terminal and not quiet
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}")
+        self.bar = Progress(*columns, console=self.console, disable=not shown, transient=True)
+        self.marks = deque(maxlen=WINDOW)
+        self.stage = None
+
+    def __enter__(self):
+        self.bar.start()
+        self.task = self.bar.add_task("compiling", total=None, state="")
+        return self
+
+    def __exit__(self, *error):
+        self.bar.stop()
+
+    def __call__(self, progress, plan):
+        self.marks.append((time.monotonic(), progress.step))
+        total = sum(stage.chunks for stage in plan.stages) * plan.chunk_steps
+        number = min(progress.stage, len(plan.stages) - 1)
+        name = f"{plan.stages[number].temperature:g} K {plan.stages[number].label}".strip()
+        n_atoms = progress.state.displacements.size // 3
+        state = f"{number + 1}/{len(plan.stages)} {self._speed(total - progress.step, n_atoms)}"
+        self.bar.update(self.task, description=name, total=total, completed=progress.step, state=state)
+        if self.stage is not None and progress.stage != self.stage:
+            self._line(plan.stages[self.stage], progress, total, n_atoms)
+        self.stage = progress.stage
+
+    def _speed(self, left, n_atoms):
+        """Rate and time left, once two chunks have been seen."""
+        if len(self.marks) < 2 or self.marks[-1][0] <= self.marks[0][0]:
+            return ""
+        rate = (self.marks[-1][1] - self.marks[0][1]) / (self.marks[-1][0] - self.marks[0][0])
+        return f"{rate * n_atoms:.2g} atom steps/s, {clock(left / rate)} left"
+
+    def _line(self, stage, progress, total, n_atoms):
+        if self.quiet or self.console.is_terminal:
+            return
+        name = f"{stage.temperature:g} K {stage.label}".strip()
+        self.console.print(f"{name} done, step {progress.step} of {total}, {self._speed(total - progress.step, n_atoms)}", soft_wrap=True)

@@ -1,0 +1,124 @@
+"""Small crystals, potentials with known weights, and distorted supercells, for all tests."""
+
+import equinox as eqx
+import jax
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+
+from anharmonic.analysis import TiltModes
+from anharmonic.clusters import ClusterBasis
+from anharmonic.crystal import Configuration, Crystal, Supercell
+from anharmonic.potential import Potential
+from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel, Wall
+
+SPREAD = 0.05
+"""Size of a deformation: features are divided by its powers, so that all weights count alike."""
+
+MATRICES = {
+    "2x2x2": 2 * np.eye(3, dtype=int),
+    "untidy": np.array([[2, 1, 0], [-1, 2, 1], [1, -1, 1]]),
+    "left-handed": np.array([[0, 2, 0], [2, 1, 0], [1, -1, 2]]),
+    "skewed": np.array([[1, 0, 0], [3, 1, 0], [-2, 5, 8]]),
+}
+"""Supercells of eight cells each: one compilation serves all."""
+
+
+def perovskite(symbols=("Cs", "Pb", "Br"), a=5.87):
+    """Cubic ABX3."""
+    positions = [[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]]
+    a_site, b_site, x_site = symbols
+    species = [a_site, b_site, x_site, x_site, x_site]
+    return Crystal.from_atoms(Atoms(species, cell=[a] * 3, scaled_positions=positions, pbc=True))
+
+
+def simple_cubic(a=3.0):
+    """One argon atom a cell."""
+    return Crystal.from_atoms(Atoms("Ar", cell=[a] * 3, pbc=True))
+
+
+def cesium_chloride(a=4.12):
+    """Two interpenetrating simple cubic lattices."""
+    return Crystal.from_atoms(Atoms("CsCl", cell=[a] * 3, scaled_positions=[[0, 0, 0], [0.5] * 3], pbc=True))
+
+
+def bcc():
+    """Iron."""
+    return Crystal.from_atoms(bulk("Fe", "bcc", a=2.87))
+
+
+def fluorite():
+    """Calcium fluoride."""
+    return Crystal.from_atoms(bulk("CaF2", "fluorite", a=5.46))
+
+
+def site_classes(crystal):
+    """Equivalent sites: tuples of indices."""
+    images = crystal.space_group.site_map
+    return tuple(sorted({tuple(sorted(set(images[:, s].tolist()))) for s in range(crystal.n_sites)}))
+
+
+def random_potential(basis, kind, seed=0, walls=False, **kwargs):
+    """A potential of `kind` whose every weight is random and matters."""
+    rng = np.random.default_rng(seed)
+
+    def term(degrees, k):
+        scales = SPREAD ** degrees.astype(float)
+        weights = 0.1 * rng.normal(size=len(degrees))
+        if kind == "polynomial":
+            return Expansion(weights, scales)
+        net = Network.init(scales, (4, 3), jax.random.key(100 * seed + k))
+        return eqx.tree_at(lambda n: (n.linear.weights, n.weights[-1]), net, (weights, 30 * net.weights[-1]))
+
+    if kind == "site":
+        degrees = np.concatenate([i.degrees for i in basis.invariants])
+        classes = site_classes(basis.crystal)
+        terms = tuple(term(degrees, k) for k in range(len(classes)))
+        model = SiteModel(terms, (None,) * len(basis.orbits), classes)
+    else:
+        model = ClusterModel(tuple(term(i.degrees, k) for k, i in enumerate(basis.invariants)))
+    if walls:
+        model = model.walled([Wall(-0.01, 0.012, np.float64(20.0)) if o.n_points == 2 else None for o in basis.orbits])
+    return Potential(basis, model, **kwargs)
+
+
+def polynomial(basis, coefficients, **kwargs):
+    """A `polynomial` potential with the given coefficients (n_invariants,) for each orbit, in eV."""
+    terms = [
+        Expansion(np.asarray(c, float), np.ones(len(i.degrees)))
+        for c, i in zip(coefficients, basis.invariants, strict=True)
+    ]
+    return Potential(basis, ClusterModel(tuple(terms)), **kwargs)
+
+
+def spring_perovskite(crystal=None, ranges=True):
+    """A stable perovskite: stiff bonds, soft tilts, with cubic and quartic terms; the reference is its minimum."""
+    basis = ClusterBasis(crystal or perovskite(), pairs=4, order=4)
+    stiffness = (15.0, 3.0, 4.0, 3.0)
+    coefficients = [[0.0, w, -3.0 * w, 20.0 * w] for w in stiffness]
+    limits = tuple(np.array([[-0.15**d if d % 2 else 0.0, 0.15**d] for d in (1, 2, 3, 4)]) for _ in stiffness)
+    return polynomial(basis, coefficients, ranges=limits if ranges else (), metadata={"name": "springs"})
+
+
+def distorted(crystal, matrix, seed=0, strain=0.03, displacement=0.12, tilts=None):
+    """A supercell with a random symmetric strain and random displacements, without a mean."""
+    rng = np.random.default_rng(seed)
+    supercell = Supercell.from_matrix(matrix)
+    state = Configuration.reference(crystal, supercell)
+    noise = rng.uniform(-strain, strain, (3, 3))
+    u = displacement * rng.normal(size=state.displacements.shape)
+    if tilts is not None:
+        u = u + TiltModes.of_crystal(crystal).displacements(*tilts, supercell)
+    u = u - u.mean(axis=(0, 2), keepdims=True)
+    return Configuration(crystal, supercell, np.eye(3) + noise + noise.T, u, state.order)
+
+
+def changed(configuration, displacements=None, deformation=None):
+    """The configuration with other displacements or another F."""
+    return Configuration(
+        configuration.crystal,
+        configuration.supercell,
+        configuration.deformation if deformation is None else deformation,
+        configuration.displacements if displacements is None else displacements,
+        configuration.order,
+    )

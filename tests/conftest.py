@@ -1,0 +1,54 @@
+"""Potentials that many tests share: built once, so that each compiles once."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import builders
+import pytest
+
+from anharmonic.clusters import ClusterBasis
+
+
+@pytest.fixture(scope="session")
+def cspbbr3():
+    """The cubic reference crystal of CsPbBr3."""
+    return builders.perovskite()
+
+
+@pytest.fixture(scope="session")
+def rich_basis(cspbbr3):
+    """Pairs to order 4, a triplet to order 3, the octahedron to order 3."""
+    order = {"pair": 4, "triplet": 3, "polyhedron": 3}
+    return ClusterBasis(cspbbr3, pairs=3, triplets=["Pb-Br-Pb"], polyhedra=["octahedron"], order=order)
+
+
+@pytest.fixture(scope="session")
+def plain_basis(cspbbr3):
+    """As `rich_basis`, with the octahedron to order 2 and the logarithmic metric."""
+    order = {"pair": 3, "triplet": 2, "polyhedron": 2}
+    return ClusterBasis(
+        cspbbr3, pairs=3, triplets=["Pb-Br-Pb"], polyhedra=["octahedron"], order=order, metric="logarithmic"
+    )
+
+
+@pytest.fixture(scope="session")
+def potentials(rich_basis, plain_basis):
+    """Random potentials of every model, by name; both nets with walls."""
+    return {
+        "polynomial": builders.random_potential(rich_basis, "polynomial", 1),
+        "cluster": builders.random_potential(plain_basis, "cluster", 2, walls=True),
+        "site": builders.random_potential(plain_basis, "site", 3, walls=True),
+    }
+
+
+@pytest.fixture(params=["polynomial", "cluster", "site"], scope="session")
+def potential(request, potentials):
+    """Each of `potentials` in turn."""
+    return potentials[request.param]
+
+
+@pytest.fixture(scope="session")
+def springs(cspbbr3):
+    """A stable CsPbBr3 with soft tilts."""
+    return builders.spring_perovskite(cspbbr3)
