@@ -6,7 +6,7 @@ python examples/02_ase_calculator.py
 import argparse
 
 import numpy as np
-from ase.filters import FrechetCellFilter
+from ase.filters import UnitCellFilter
 from ase.optimize import BFGS
 
 import anharmonic as ah
@@ -31,7 +31,7 @@ for name, (in_phase, anti_phase) in starts.items():
     reference = ah.Configuration.reference(potential.crystal, supercell)
     atoms = ah.Configuration(potential.crystal, supercell, np.eye(3), tilted, reference.order).to_atoms()
     atoms.calc = ah.Calculator(potential)
-    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.05 if options.short else 0.005, steps=500)
+    BFGS(UnitCellFilter(atoms), logfile=None).run(fmax=0.05 if options.short else 0.005, steps=500)
     energy = 1000 * atoms.get_potential_energy() / supercell.n_cells
     a, b, c = atoms.cell.lengths() / 2
     pressure = -atoms.get_stress()[:3].mean() / ah.conventions.GPA

@@ -122,3 +122,9 @@ def changed(configuration, displacements=None, deformation=None):
         configuration.displacements if displacements is None else displacements,
         configuration.order,
     )
+
+
+def part_of(basis, orbits):
+    """The basis with some of its orbits only."""
+    parts = ([getattr(basis, name)[k] for k in orbits] for name in ("orbits", "ccds", "invariants"))
+    return ClusterBasis.from_parts(basis.crystal, *parts, basis.metric, basis.reduce)

@@ -77,11 +77,10 @@ def main(arguments=None):
     """Run the command line; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return app(arguments or ["--help"], prog_name="anharmonic", standalone_mode=False) or 0
+        code = app(arguments or ["--help"], prog_name="anharmonic", standalone_mode=False) or 0
+        return _interrupted(arguments) if code == INTERRUPTED else code
     except (KeyboardInterrupt, typer.Abort):
-        resumes = arguments and arguments[0] in RESUMABLE
-        _complain("interrupted" + ("; the same command goes on from the last checkpoint" if resumes else ""))
-        return INTERRUPTED
+        return _interrupted(arguments)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -96,6 +95,12 @@ def main(arguments=None):
         hint = f" (see {context.command_path} --help)" if context else ""
         _complain(f"error: {error.format_message().rstrip('.')}{hint}")
     return REFUSED
+
+
+def _interrupted(arguments):
+    resumes = arguments and arguments[0] in RESUMABLE
+    _complain("interrupted" + ("; the same command goes on from the last checkpoint" if resumes else ""))
+    return INTERRUPTED
 
 
 def _complain(message):

@@ -46,6 +46,7 @@ def scan(
     [cyan]anharmonic scan CsPbBr3 --data labels.extxyz --data systematic.extxyz --out scan[/cyan]
 
     Labelled structures are compared with the paths by their atoms and cells, in every orientation, not by their names.
+    As they are a little off the path, the energy that the potential gives to the structure itself stands beside theirs.
     """
     from anharmonic.cli.terminal import enable_compilation_cache, show
     from anharmonic.data import Dataset
@@ -73,6 +74,7 @@ def _drawn(path, labelled):
     found["markers"] = [{"x": x, "label": label} for x, label in path.markers]
     if labelled:
         found["dft"] = {"x": [p.x for p in labelled], "energy_meV": [1000 * p.energy for p in labelled]}
+        found["dft"]["predicted_meV"] = [1000 * p.predicted for p in labelled]
     return found
 
 

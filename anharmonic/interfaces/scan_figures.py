@@ -16,7 +16,8 @@ def draw_scan(paths, file):
     paths : sequence of dict
         ``name``, ``x_label``, ``x``, ``energy_meV`` (per formula unit, relative to the reference),
         and optionally ``markers``: ``[{"x", "label"}]`` for named structures on the path, and
-        ``dft``: ``{"x", "energy_meV"}``.
+        ``dft``: ``{"x", "energy_meV"}`` of structures near the path, with ``"predicted_meV"`` for what the
+        potential says of these structures themselves.
     file : path-like
         png, pdf or svg.
     """
@@ -37,6 +38,8 @@ def _draw_path(axes, path):
     axes.axhline(0, color=MUTED, lw=0.5, zorder=0)
     axes.plot(path["x"], path["energy_meV"], color=COLOURS[0], lw=1.3)
     if dft := path.get("dft"):
+        if "predicted_meV" in dft:
+            axes.plot(dft["x"], dft["predicted_meV"], "+", color=COLOURS[0], ms=5, mew=0.9, zorder=4)
         axes.plot(dft["x"], dft["energy_meV"], "o", mfc="white", mec=COLOURS[1], mew=1.0, zorder=3)
     axes.set(xlabel=path["x_label"], ylabel="Energy (meV / f.u.)")
     axes.margins(x=0.02, y=0.08)
@@ -62,4 +65,6 @@ def _legend(axes, paths):
     axes.plot([], [], color=COLOURS[0], lw=1.3, label="potential")
     if any(path.get("dft") for path in paths):
         axes.plot([], [], "o", mfc="white", mec=COLOURS[1], mew=1.0, label="DFT")
+        if any("predicted_meV" in (path.get("dft") or ()) for path in paths):
+            axes.plot([], [], "+", color=COLOURS[0], ms=5, mew=0.9, label="potential at the DFT structure")
         axes.legend(loc="best", labelcolor=INK)

@@ -30,12 +30,15 @@ class LatticePotential(eqx.Module):
     def invariants(self, displacements, deformation, translations):
         """Invariants of all clusters, one array (n_invariants, n_clusters, n_cells) per orbit."""
         differences = self.topology.bond_differences(displacements, translations)
-        return self._invariants(self.topology.bond_strains(differences, deformation.T @ deformation), translations)
+        metrics = self.features.metrics(self.topology.bond_strains(differences, deformation.T @ deformation))
+        return [
+            orbit(self.topology.of_orbit(k, metrics, translations)) for k, orbit in enumerate(self.features.orbits)
+        ]
 
     def energy(self, displacements, deformation, translations):
         """Energy (eV) of the supercell relative to the reference crystal."""
-        differences = self.topology.bond_differences(displacements, translations)
-        return self._energy(self.topology.bond_strains(differences, deformation.T @ deformation), translations)
+        features = self.invariants(displacements, deformation, translations)
+        return sum(jnp.sum(part) for part in self.model.parts(features, self.topology, translations))
 
     def site_energies(self, displacements, deformation, translations):
         """Energies of the sites (eV), shape (n_sites, n_cells)."""
@@ -43,27 +46,10 @@ class LatticePotential(eqx.Module):
         return self.model.site_energies(features, self.topology, translations)
 
     def gradients(self, displacements, deformation, translations):
-        """``(E, dE/du, dE/dF)``: eV, eV/A (n_sites, 3, n_cells), eV (3, 3).
-
-        Differentiates the model with respect to bond strains, and pulls that back by hand:
-        three times faster than differentiating `energy`, which is the oracle.
-        """
-        metric_tensor = deformation.T @ deformation
-        differences = self.topology.bond_differences(displacements, translations)
-        strains = self.topology.bond_strains(differences, metric_tensor)
-        energy, by_strain = jax.value_and_grad(self._energy)(strains, translations)
-        by_u, by_metric = self.topology.pull_back(by_strain, differences, metric_tensor, translations)
-        return energy, by_u, deformation @ (by_metric + by_metric.T)
-
-    def _invariants(self, strains, translations):
-        metrics = self.features.metrics(strains)
-        return [
-            orbit(self.topology.of_orbit(k, metrics, translations)) for k, orbit in enumerate(self.features.orbits)
-        ]
-
-    def _energy(self, strains, translations):
-        features = self._invariants(strains, translations)
-        return sum(jnp.sum(part) for part in self.model.parts(features, self.topology, translations))
+        """``(E, dE/du, dE/dF)``: eV, eV/A (n_sites, 3, n_cells), eV (3, 3)."""
+        value_and_gradients = jax.value_and_grad(self.energy, argnums=(0, 1))
+        energy, (by_u, by_f) = value_and_gradients(displacements, deformation, translations)
+        return energy, by_u, by_f
 
     def forces_and_stress(self, displacements, deformation, translations, volume):
         """``(E, forces, stress)``: forces -F^-T dE/du (eV/A), stress (dE/dF) F^T / V (eV/A^3).

@@ -68,10 +68,6 @@ class Stencil(eqx.Module):
         backward = [(i, o, offsets([-x for x in t]), w) for o, i, t, w in terms]
         return cls(Table.of_terms(n_outputs, forward), Table.of_terms(n_inputs, backward))
 
-    def transposed(self):
-        """The transpose, a stencil as well."""
-        return Stencil(self.backward, self.forward)
-
     def __call__(self, field, translations):
         """Apply to a field (..., n_inputs, n_cells)."""
         return _apply(field, self.forward, self.backward, translations)

@@ -82,28 +82,6 @@ class Topology(eqx.Module):
         total = total + z * (c[2, 2] * z + 2 * c[0, 2] * x + stretched[:, 2, None])
         return total / (lengths**2)[:, None]
 
-    def pull_back(self, by_strain, differences, metric_tensor, translations):
-        """Derivatives with respect to u and F^T F, given those with respect to the bond strains.
-
-        Parameters
-        ----------
-        by_strain : array, shape (n_bonds, n_cells)
-            dE/de (eV).
-        differences : array, shape (3, n_bonds, n_cells)
-        metric_tensor : array, shape (3, 3)
-        translations : array
-
-        Returns
-        -------
-        array, shape (n_sites, 3, n_cells), and array, shape (3, 3)
-        """
-        vectors, lengths = (x.astype(differences.dtype) for x in (self.vectors, self.lengths))
-        bonds = differences + vectors.T[:, :, None]
-        tension = by_strain / (lengths**2)[:, None] * bonds
-        by_metric = 0.5 * tension.reshape(3, -1) @ bonds.reshape(3, -1).T
-        pull = jnp.matmul(metric_tensor, tension.reshape(3, -1)).reshape(tension.shape)
-        return jnp.moveaxis(self.difference.transposed()(pull, translations), 0, 1), by_metric
-
     def of_orbit(self, k, bond_values, translations):
         """Values of the bonds of orbit `k`'s clusters, shape (n_pairs, n_clusters, n_cells)."""
         count, start = self.counts[k], self.starts[k]

@@ -130,7 +130,7 @@ def run_warnings(points, modes, supercell):
     """What a reader of the figures should know."""
     missing = modes.missing(supercell) if modes is not None else None
     doubtful = [f"{p['temperature_K']:g} K {p['direction']}".strip() for p in points if p["doubtful"]]
-    outside = [f"{p['temperature_K']:g} K" for p in points if p["extrapolation"] > 1.5]
+    outside = list(dict.fromkeys(f"{p['temperature_K']:g} K" for p in points if p["extrapolation"] > 1.5))
     found = [missing] if missing else []
     if doubtful:
         found.append(f"a longer run may change the phase named at {', '.join(doubtful)}")
