@@ -10,6 +10,7 @@ import anharmonic as ah
 from anharmonic.interfaces.scan_figures import draw_scan
 from anharmonic.potential.library import library_folder
 from anharmonic.sweep.scan import energy_paths
+from anharmonic.sweep.scan_labels import points_near
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--out", default="scan", help="folder for the figure")
@@ -20,10 +21,11 @@ potential = ah.load("CsPbBr3")
 labels = ah.Dataset.read(library_folder() / "CsPbBr3" / "labels.extxyz", potential.crystal)
 paths = energy_paths(potential, n_points=11 if options.short else 81)
 for path in paths:
-    lowest = min(path.points, key=lambda point: point.energy)
-    print(f"{path.name:<22} lowest {1000 * lowest.energy:8.1f} meV per formula unit at {path.label} = {lowest.x:.3g}")
+    k = path.energy.argmin()
+    print(f"{path.name:<31} lowest {1000 * path.energy[k]:7.1f} meV/f.u. at {path.x_label} = {path.x[k]:.3g}")
 
 folder = Path(options.out)
 folder.mkdir(parents=True, exist_ok=True)
-draw_scan(paths, folder / "scan.png")
-print(f"figure in {folder}/scan.png; {len(labels)} labels")
+near = points_near(paths, potential, labels)
+draw_scan([path.record(points) for path, points in zip(paths, near, strict=True)], folder / "scan.png")
+print(f"figure in {folder}/scan.png, with {sum(map(len, near))} DFT points of {len(labels)} structures")

@@ -10,73 +10,91 @@ from anharmonic.cli import options as opt
 from anharmonic.errors import AnharmonicError
 
 CLUSTERS, POLYNOMIALS = "Clusters", "Polynomials"
+SUFFIXES = (".png", ".pdf", ".svg")
+
+CrystalFile = Annotated[
+    Path, typer.Argument(help="Structure of the reference crystal: any file that ASE reads.")
+]  # fmt: skip
+Pairs = Annotated[
+    str | None,
+    typer.Option(
+        "--pairs", metavar="CUTOFF|NUMBER", rich_help_panel=CLUSTERS, show_default="twice the shortest distance",
+        help='Cutoff in Å with a decimal point ("7.0"), or how many of the shortest orbits ("8").',
+    ),
+]  # fmt: skip
+Triplets = Annotated[
+    str | None,
+    typer.Option(
+        "--triplets", metavar="CUTOFF|CHAINS", rich_help_panel=CLUSTERS, show_default="none",
+        help='Cutoff in Å, or chains of nearest-neighbour bonds: "Pb-Br-Pb,Br-Pb-Br".',
+    ),
+]  # fmt: skip
+Quadruplets = Annotated[
+    float | None,
+    typer.Option(
+        "--quadruplets", metavar="CUTOFF", rich_help_panel=CLUSTERS, show_default="none", help="Cutoff in Å."
+    ),
+]  # fmt: skip
+Polyhedra = Annotated[
+    str | None,
+    typer.Option(
+        "--polyhedra", metavar="NAMES", rich_help_panel=CLUSTERS, show_default="none",
+        help='octahedron, cuboctahedron, tetrahedron, cube, or a centre and its corners: "Pb:Br6".',
+    ),
+]  # fmt: skip
+Order = Annotated[
+    str,
+    typer.Option(
+        "--order", metavar="N|KIND=N,...", rich_help_panel=POLYNOMIALS,
+        help="Highest degree, for all or by kind: pair=6,triplet=3,octahedron=3 (kinds that are not named: 2).",
+    ),
+]  # fmt: skip
+Metric = Annotated[
+    str,
+    typer.Option(
+        "--metric", metavar="NAME", rich_help_panel=POLYNOMIALS,
+        help="Measure of a distance: quadratic, linear, logarithmic, inverse.",
+    ),
+]  # fmt: skip
+Reduce = Annotated[
+    bool,
+    typer.Option(
+        "--reduce", rich_help_panel=POLYNOMIALS, help="Keep 3n-6 deformations of clusters of more than four sites."
+    ),
+]  # fmt: skip
+Conventional = Annotated[
+    bool, typer.Option("--conventional", help="Keep the conventional cell instead of the primitive one.")
+]  # fmt: skip
+Symprec = Annotated[
+    float, typer.Option("--symprec", metavar="LENGTH", help="Tolerance of the symmetry search (Å).")
+]  # fmt: skip
+Draw = Annotated[
+    str | None,
+    typer.Option(
+        "--draw", metavar="ORBIT", rich_help_panel=opt.OUTPUT,
+        help="Draw the modes of this orbit (number or label).",
+    ),
+]  # fmt: skip
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="FILE", rich_help_panel=opt.OUTPUT, help="png, pdf or svg for --draw."),
+]  # fmt: skip
 
 
 def basis(
-    crystal: Annotated[
-        Path, typer.Argument(help="Structure of the reference crystal: any file that ASE reads.")
-    ],
-    pairs: Annotated[
-        str | None,
-        typer.Option(
-            "--pairs", metavar="CUTOFF|NUMBER", rich_help_panel=CLUSTERS, show_default="twice the shortest distance",
-            help='Cutoff in Å with a decimal point ("7.0"), or how many of the shortest orbits ("8").',
-        ),
-    ] = None,
-    triplets: Annotated[
-        str | None,
-        typer.Option(
-            "--triplets", metavar="CUTOFF|CHAINS", rich_help_panel=CLUSTERS, show_default="none",
-            help='Cutoff in Å, or chains of nearest-neighbour bonds: "Pb-Br-Pb,Br-Pb-Br".',
-        ),
-    ] = None,
-    quadruplets: Annotated[
-        float | None,
-        typer.Option(
-            "--quadruplets", metavar="CUTOFF", rich_help_panel=CLUSTERS, show_default="none", help="Cutoff in Å."
-        ),
-    ] = None,
-    polyhedra: Annotated[
-        str | None,
-        typer.Option(
-            "--polyhedra", metavar="NAMES", rich_help_panel=CLUSTERS, show_default="none",
-            help='octahedron, cuboctahedron, tetrahedron, cube, or a centre and its corners: "Pb:Br6".',
-        ),
-    ] = None,
-    order: Annotated[
-        str,
-        typer.Option(
-            "--order", metavar="N|KIND=N,...", rich_help_panel=POLYNOMIALS,
-            help="Highest degree, for all or by kind: pair=6,triplet=3,octahedron=3 (kinds that are not named: 2).",
-        ),
-    ] = "2",
-    metric: Annotated[
-        str,
-        typer.Option(
-            "--metric", metavar="NAME", rich_help_panel=POLYNOMIALS,
-            help="Measure of a distance: quadratic, linear, logarithmic, inverse.",
-        ),
-    ] = "quadratic",
-    reduce: Annotated[
-        bool,
-        typer.Option(
-            "--reduce", rich_help_panel=POLYNOMIALS, help="Keep 3n-6 deformations of clusters of more than four sites."
-        ),
-    ] = False,
-    conventional: Annotated[
-        bool, typer.Option("--conventional", help="Keep the conventional cell instead of the primitive one.")
-    ] = False,
-    symprec: Annotated[float, typer.Option("--symprec", metavar="LENGTH", help="Tolerance of the symmetry search (Å).")] = 1e-3,
-    draw: Annotated[
-        str | None,
-        typer.Option(
-            "--draw", metavar="ORBIT", rich_help_panel=opt.OUTPUT, help="Draw the modes of this orbit (number or label)."
-        ),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", rich_help_panel=opt.OUTPUT, help="png, pdf or svg for --draw.")
-    ] = Path("modes.png"),
-):  # fmt: skip
+    crystal: CrystalFile,
+    pairs: Pairs = None,
+    triplets: Triplets = None,
+    quadruplets: Quadruplets = None,
+    polyhedra: Polyhedra = None,
+    order: Order = "2",
+    metric: Metric = "quadratic",
+    reduce: Reduce = False,
+    conventional: Conventional = False,
+    symprec: Symprec = 1e-3,
+    draw: Draw = None,
+    out: Out = Path("modes.png"),
+):
     """Print the clusters of a crystal with their symmetry, deformations and invariants.
 
     Each line is an orbit: all clusters that symmetry makes equal. Its collective deformations (CCDs) are combinations
@@ -100,6 +118,8 @@ def basis(
         opt.order_of(order), metric, reduce,
     )  # fmt: skip
     chosen = None if draw is None else _orbit_index(found, draw)
+    if chosen is not None and out.suffix not in SUFFIXES:
+        raise AnharmonicError(f"--out takes a file that ends in {', '.join(SUFFIXES)}; found {str(out)!r}")
     columns = ["", "<orbit", "per cell", "<point group", "<deformations", "<invariants by degree"]
     title = f"{len(found.orbits)} orbits, {found.n_invariants} invariants, {metric} metric"
     show(*crystal_lines(reference), table(title, columns, orbit_rows(found)))

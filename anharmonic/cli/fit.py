@@ -37,6 +37,7 @@ test = 0.2                       # share held out to the end, or files
 validation = 0.1                 # share that decides ridge and early stopping
 seed = 0
 wall = 100.0                     # stiffness (eV) of pairs beyond their fitted range
+# range_window = 0.1             # frames up to this energy (eV per atom) define the fitted range; default: all
 # name = "CsPbBr3"               # default: the formula
 # ridge = 1.0                    # default: the best of a few
 # hidden = [8]                   # widths of the layers of nets
@@ -91,7 +92,8 @@ def fit(
 
     Units in fit.toml and in data: eV, Å, eV/Å³ with stress positive in tension. In reports: meV/atom, meV/Å, GPa.
     """
-    from anharmonic.cli.terminal import enable_compilation_cache, messages, say, show
+    from anharmonic.cli.cache import enable_compilation_cache
+    from anharmonic.cli.terminal import messages, say, show
     from anharmonic.fitting.config import FitConfig
     from anharmonic.interfaces.fit_figures import draw_error_by_energy, draw_learning_curve, draw_parity
 

@@ -11,11 +11,14 @@ from anharmonic.errors import AnharmonicError
 
 def info(
     name: Annotated[
-        str, typer.Argument(metavar="FILE", help="Potential (name or file), run file, labelled structures, or a crystal.")
+        str,
+        typer.Argument(metavar="FILE", help="Potential (name or file), run file, labelled structures, or a crystal."),
     ],
     potential: Annotated[
         str | None,
-        typer.Option("--potential", metavar="POTENTIAL", help="For structures: map them to the crystal of this potential."),
+        typer.Option(
+            "--potential", metavar="POTENTIAL", help="For structures: map them to the crystal of this potential."
+        ),
     ] = None,
 ):
     """Say what a file is: a potential, a run, labelled structures, or a crystal.
@@ -157,10 +160,10 @@ def _data(path, potential, insist=True):
     groups = {}
     for s in structures:
         groups.setdefault((s.atoms.get_chemical_formula(mode="metal"), _tag(s)), []).append(s)
-    rows = [
-        [formula, tag, len(members), *(sum(getattr(s, kind) is not None for s in members) for kind in ("energy", "forces", "stress"))]
-        for (formula, tag), members in sorted(groups.items())
-    ]  # fmt: skip
+    rows = []
+    for (formula, tag), members in sorted(groups.items()):
+        counts = [sum(getattr(s, kind) is not None for s in members) for kind in ("energy", "forces", "stress")]
+        rows.append([formula, tag, len(members), *counts])
     title = f"{len(structures)} structures, {len(refusals)} refused"
     found = [table(title, ["<formula", "<phase or tag", "frames", "energy", "forces", "stress"], rows)]
     return found + [f"refused: {refusal}" for refusal in refusals[:5]]
@@ -179,6 +182,7 @@ def _crystal(path):
 
     crystal = Crystal.from_file(path)
     tilts = "has octahedral tilts" if TiltModes.of_crystal(crystal) is not None else "is no cubic perovskite: no tilts"
-    sites = [[k, s, *(f"{x:.5f}" for x in p)] for k, (s, p) in enumerate(zip(crystal.species, crystal.positions, strict=True))]
+    places = zip(crystal.species, crystal.positions, strict=True)
+    sites = [[k, s, *(f"{x:.5f}" for x in p)] for k, (s, p) in enumerate(places)]
     volume = f"volume {crystal.volume:.3f} Å³, shortest distance {crystal.nearest_distance():.3f} Å; {tilts}"
     return [*crystal_lines(crystal), volume, table("sites (fractional)", ["", "<", "x", "y", "z"], sites)]

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-import anharmonic
 from anharmonic.cli.basis import basis
 from anharmonic.cli.fit import fit
 from anharmonic.cli.info import info
@@ -40,7 +39,9 @@ for panel, commands in PANELS.items():
 
 def _print_version(wanted: bool):
     if wanted:
-        print(f"anharmonic {anharmonic.__version__}")
+        from importlib.metadata import version
+
+        print(f"anharmonic {version('anharmonic')}")
         raise typer.Exit
 
 

@@ -10,11 +10,9 @@ from anharmonic.errors import AnharmonicError
 SYSTEM, SAMPLING, ENSEMBLE, OUTPUT = "System", "Sampling", "Ensemble", "Output"
 """Panels of the help."""
 
-PotentialName = Annotated[
-    str, typer.Argument(help="Name of a shipped potential, or the path of a potential file.")
-]
+PotentialName = Annotated[str, typer.Argument(help="Name of a shipped potential, or the path of a potential file.")]
 SupercellShape = Annotated[
-    tuple[int, int, int] | None,
+    tuple[str, str, str] | None,
     typer.Option("--supercell", metavar="N N N", rich_help_panel=SYSTEM, help="Reference cells along the three axes."),
 ]
 SupercellMatrix = Annotated[
@@ -112,15 +110,18 @@ def supercell_of(shape, matrix, required=True):
             raise AnharmonicError("the supercell is missing: give --supercell N N N, or --matrix")
         return None
     if shape is not None:
-        if min(shape) < 1:
-            raise AnharmonicError(f"--supercell takes three integers from 1 on, found {' '.join(map(str, shape))}")
-        return list(shape)
+        numbers = [int(n) for n in shape if n.isdecimal() and int(n) > 0]
+        if len(numbers) != 3:
+            raise AnharmonicError(f"--supercell takes three integers from 1 on, as in 8 8 8; found {' '.join(shape)}")
+        return numbers
     try:
         rows = [[int(n) for n in row.replace(",", " ").split()] for row in matrix.split(";")]
     except ValueError:
         rows = []
     if [len(row) for row in rows] != [3, 3, 3]:
-        raise AnharmonicError(f'--matrix takes three rows of three integers, as in "1 -1 0; 1 1 0; 0 0 2", found {matrix!r}')
+        raise AnharmonicError(
+            f'--matrix takes three rows of three integers, as in "1 -1 0; 1 1 0; 0 0 2", found {matrix!r}'
+        )
     return rows
 
 

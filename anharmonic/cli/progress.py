@@ -28,7 +28,7 @@ class RunProgress:
 
     def __enter__(self):
         self.bar.start()
-        self.task = self.bar.add_task("compiling", total=None, state="")
+        self.task = self.bar.add_task("preparing and compiling", total=None, state="")
         return self
 
     def __exit__(self, *error):
@@ -57,4 +57,5 @@ class RunProgress:
         if self.quiet or self.console.is_terminal:
             return
         name = f"{stage.temperature:g} K {stage.label}".strip()
-        self.console.print(f"{name} done, step {progress.step} of {total}, {self._speed(total - progress.step, n_atoms)}", soft_wrap=True)
+        speed = self._speed(total - progress.step, n_atoms)
+        self.console.print(f"{name} done, step {progress.step} of {total}, {speed}", soft_wrap=True)

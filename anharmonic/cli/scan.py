@@ -48,11 +48,13 @@ def scan(
     Labelled structures are compared with the paths by their atoms and cells, in every orientation, not by their names.
     As they are a little off the path, the energy that the potential gives to the structure itself stands beside theirs.
     """
-    from anharmonic.cli.terminal import enable_compilation_cache, show
+    from anharmonic.cli.cache import enable_compilation_cache
+    from anharmonic.cli.terminal import show
     from anharmonic.data import Dataset
     from anharmonic.interfaces.scan_figures import draw_scan
     from anharmonic.potential import load
-    from anharmonic.sweep.scan import energy_paths, points_near
+    from anharmonic.sweep.scan import energy_paths
+    from anharmonic.sweep.scan_labels import points_near
 
     model = load(potential)
     dataset = Dataset.read(data, model.crystal, group_by=group_by) if data else None
@@ -62,20 +64,10 @@ def scan(
     enable_compilation_cache()
     paths = energy_paths(model, opt.names_of(phases) or None, points)
     labelled = points_near(paths, model, dataset, near) if dataset else [[] for _ in paths]
-    draw_scan([_drawn(*pair) for pair in zip(paths, labelled, strict=True)], folder / "scan.png")
+    draw_scan([path.record(points) for path, points in zip(paths, labelled, strict=True)], folder / "scan.png")
     _write_csv(folder / "scan.csv", paths, labelled)
     tables = [_table(*pair) for pair in zip(paths, labelled, strict=True)]
     show(*tables, f"wrote scan.png and scan.csv to {folder}")
-
-
-def _drawn(path, labelled):
-    """What `draw_scan` takes."""
-    found = {"name": path.name, "x_label": path.x_label, "x": path.x, "energy_meV": 1000 * path.energy}
-    found["markers"] = [{"x": x, "label": label} for x, label in path.markers]
-    if labelled:
-        found["dft"] = {"x": [p.x for p in labelled], "energy_meV": [1000 * p.energy for p in labelled]}
-        found["dft"]["predicted_meV"] = [1000 * p.predicted for p in labelled]
-    return found
 
 
 def _table(path, labelled):
@@ -83,8 +75,10 @@ def _table(path, labelled):
     from anharmonic.cli.terminal import table
 
     steps = max(1, (len(path.x) - 1) // (ROWS_PER_PATH - 1))
-    rows = [(x, f"{1000 * e:.1f}", None, None, None) for x, e in zip(path.x[::steps], path.energy[::steps], strict=True)]
-    rows += [(p.x, f"{1000 * p.predicted:.1f}", f"{1000 * p.energy:.1f}", f"{p.distance:.3f}", p.source) for p in labelled]
+    own = zip(path.x[::steps], path.energy[::steps], strict=True)
+    rows = [(x, f"{1000 * energy:.1f}", None, None, None) for x, energy in own]
+    for p in labelled:
+        rows.append((p.x, f"{1000 * p.predicted:.1f}", f"{1000 * p.energy:.1f}", f"{p.distance:.3f}", p.source))
     title = path.name + "".join(f", {x:g} = {label}" for x, label in path.markers)
     columns = [path.x_label, "energy\nmeV/f.u.", "label\nmeV/f.u.", "off the path\nÅ/atom", "<structure"]
     return table(title, columns, [(f"{x:.3f}", *rest) for x, *rest in sorted(rows, key=lambda row: row[0])])

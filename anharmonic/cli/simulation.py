@@ -42,20 +42,23 @@ CHUNKS_BETWEEN_SNAPSHOTS = 5
 
 def run(potential, out, quiet, cells, structure, start, snapshots, **options):
     """Run or resume a simulation, write its files, print its table."""
+    from anharmonic.cli.cache import enable_compilation_cache
     from anharmonic.cli.progress import RunProgress
     from anharmonic.cli.reports import points_table
-    from anharmonic.cli.terminal import enable_compilation_cache, show
+    from anharmonic.cli.terminal import show
     from anharmonic.interfaces.trajectory import Trajectory
     from anharmonic.potential import load
     from anharmonic.sweep.plan import CHUNK, STRIDE
-    from anharmonic.sweep.simulation import SimulationPlan, simulate, start_at_rest, start_from_atoms
+    from anharmonic.sweep.simulation import simulate
+    from anharmonic.sweep.simulation_plan import SimulationPlan
+    from anharmonic.sweep.start import start_at_rest, start_from_atoms
 
     SimulationPlan(((1, 0, 0), (0, 1, 0), (0, 0, 1)), **options)  # refuse options before anything takes time
     model = load(potential)
+    if snapshots is not None and snapshots < 0:
+        raise AnharmonicError(f"--snapshots is a number of steps from 0 on, found {snapshots}")
     chunk = CHUNK * STRIDE[options["method"]]
     every = CHUNKS_BETWEEN_SNAPSHOTS * chunk if snapshots is None else -(-snapshots // chunk) * chunk
-    if every < 0:
-        raise AnharmonicError(f"--snapshots is a number of steps, found {snapshots}")
     if structure is not None:
         beginning = start_from_atoms(model, _read(structure), cells)
     elif cells is None:

@@ -7,28 +7,33 @@ import typer
 
 from anharmonic.cli import options as opt
 
+Temperatures = Annotated[
+    str,
+    typer.Option(
+        "--temperatures", metavar="RANGE", rich_help_panel=opt.SYSTEM,
+        help="start:stop:step in K, both ends included, or a list: 150:350:50,360,370.",
+    ),
+]  # fmt: skip
+Direction = Annotated[
+    str,
+    typer.Option(
+        "--direction", metavar="WAY", rich_help_panel=opt.SYSTEM,
+        help="heating (from the ground state), cooling (from the reference crystal), or both: heating, then back.",
+    ),
+]  # fmt: skip
+Method = Annotated[
+    str, typer.Option("--method", metavar="md|mc", rich_help_panel=opt.SAMPLING, help="Dynamics or Monte Carlo.")
+]  # fmt: skip
+Out = Annotated[Path, opt.out_option("run.h5, summary.json, lattice.png and order.png")]
+
 
 def sweep(
     potential: opt.PotentialName,
-    temperatures: Annotated[
-        str,
-        typer.Option(
-            "--temperatures", metavar="RANGE", rich_help_panel=opt.SYSTEM,
-            help="start:stop:step in K, both ends included, or a list: 150:350:50,360,370.",
-        ),
-    ],
+    temperatures: Temperatures,
     supercell: opt.SupercellShape = None,
     matrix: opt.SupercellMatrix = None,
-    direction: Annotated[
-        str,
-        typer.Option(
-            "--direction", metavar="WAY", rich_help_panel=opt.SYSTEM,
-            help="heating (from the ground state), cooling (from the reference crystal), or both: heating, then back.",
-        ),
-    ] = "heating",
-    method: Annotated[
-        str, typer.Option("--method", metavar="md|mc", rich_help_panel=opt.SAMPLING, help="Dynamics or Monte Carlo.")
-    ] = "md",
+    direction: Direction = "heating",
+    method: Method = "md",
     equilibration: opt.Equilibration = None,
     production: opt.Production = None,
     timestep: opt.Timestep = None,
@@ -37,9 +42,9 @@ def sweep(
     cell: opt.Cell = None,
     seed: opt.Seed = 0,
     precision: opt.Precision = "float32",
-    out: Annotated[Path, opt.out_option("run.h5, summary.json, lattice.png and order.png")] = Path("sweep"),
+    out: Out = Path("sweep"),
     quiet: opt.Quiet = False,
-):  # fmt: skip
+):
     """Sample a crystal over temperatures and find its phase transitions.
 
     At each temperature the crystal is equilibrated and then sampled at constant pressure with a flexible cell; the
@@ -53,9 +58,10 @@ def sweep(
     A sweep that was stopped, in whatever way, goes on with the same command and ends with the same numbers; one that
     is finished is reported again. Take even numbers of cells: odd ones hold no tilts.
     """
+    from anharmonic.cli.cache import enable_compilation_cache
     from anharmonic.cli.progress import RunProgress
     from anharmonic.cli.reports import points_table, transitions_table
-    from anharmonic.cli.terminal import enable_compilation_cache, show
+    from anharmonic.cli.terminal import show
     from anharmonic.sweep import sweep as run_sweep
 
     cells = opt.supercell_of(supercell, matrix)

@@ -1,8 +1,6 @@
 """What commands print: tables and text to stdout, progress and errors to stderr."""
 
 import math
-import os
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -10,21 +8,27 @@ from rich.table import Table
 PLAIN_WIDTH = 200
 """Columns of tables that go to a file or a pipe."""
 
+ROUNDING = 1e-9
+"""An error below this share of the value is rounding, as of a cell that is fixed."""
+
+PLAIN = {"highlight": False, "markup": False, "emoji": False}
+"""Texts come from files and users: nothing in them is markup, and 0:100:50 is no emoji."""
+
 
 def output():
     """Console for results."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+    console = Console(**PLAIN)
+    return console if console.is_terminal else Console(**PLAIN, width=PLAIN_WIDTH)
 
 
 def messages():
     """Console for progress, warnings and errors."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, **PLAIN)
 
 
 def say(text):
     """A line on stderr, as it stands."""
-    messages().print(text, markup=False, soft_wrap=True)
+    messages().print(text, soft_wrap=True)
 
 
 def table(title, columns, rows):
@@ -43,7 +47,7 @@ def show(*items):
     for item in items:
         if before is not str or (item is not items[0] and not isinstance(item, str)):
             console.print()
-        console.print(item, markup=False, soft_wrap=isinstance(item, str))
+        console.print(item, soft_wrap=isinstance(item, str))
         before = type(item)
 
 
@@ -51,7 +55,7 @@ def with_error(value, error, digits=4):
     """A value with its error in its last digits, ``5.8412(12)``; `digits` decimals if there is no error."""
     if value is None:
         return None
-    if not error or not math.isfinite(error):
+    if not error or not math.isfinite(error) or error < ROUNDING * abs(value):
         return f"{value:.{digits}f}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     last = round(error * 10**decimals)
@@ -63,19 +67,3 @@ def clock(seconds):
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
-
-
-def enable_compilation_cache():
-    """Let JAX keep what it compiles in the user's cache folder; without one that can be written, do nothing."""
-    import jax
-
-    if jax.config.jax_compilation_cache_dir:
-        return
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = root / "anharmonic" / "jax"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return
-    if os.access(folder, os.W_OK):
-        jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -51,7 +51,8 @@ def validate(
 
     [cyan]anharmonic validate fit/CsPbBr3.h5 vasp-runs/ --stress-offset 0.0058[/cyan]
     """
-    from anharmonic.cli.terminal import enable_compilation_cache, messages, say, show
+    from anharmonic.cli.cache import enable_compilation_cache
+    from anharmonic.cli.terminal import messages, say, show
     from anharmonic.fitting import compare, error_report, report_table
     from anharmonic.fitting.config import DataSource
     from anharmonic.interfaces.fit_figures import draw_error_by_energy, draw_parity

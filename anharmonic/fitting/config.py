@@ -15,6 +15,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.fitting.fit import fit
 from anharmonic.fitting.prediction import Weights
 from anharmonic.fitting.training import Schedule
+from anharmonic.potential.models import MODELS
 
 NUMBER, TEXT, LIST, TABLE = (int, float), (str,), (list,), (dict,)
 TEXTS = (str, list)
@@ -27,8 +28,8 @@ KEYS = {
         "metric": TEXT, "reduce": (bool,),
     },
     "data": {
-        "paths": TEXTS, "group_by": TEXT, "phase_by": TEXTS, "stress_offset": NUMBER, "stress_offset_times_volume": NUMBER,
-        "max_strain": NUMBER, "max_displacement": NUMBER,
+        "paths": TEXTS, "group_by": TEXT, "phase_by": TEXTS, "stress_offset": NUMBER,
+        "stress_offset_times_volume": NUMBER, "max_strain": NUMBER, "max_displacement": NUMBER,
     },
     "fit": {
         "model": TEXT, "hidden": LIST, "weights": TABLE, "schedule": TABLE, "ridge": NUMBER, "wall": NUMBER,
@@ -110,6 +111,8 @@ class FitConfig:
             _check_section(path, name, table)
         sources = tuple(_source(path, table) for table in tables)
         settings = dict(content["fit"])
+        if settings.get("model", MODELS[0]) not in MODELS:
+            raise AnharmonicError(f"{path}: model of [fit] is one of {', '.join(MODELS)}; found {settings['model']!r}")
         test = settings.pop("test", 0.2)
         if isinstance(test, str | list):
             test = replace(sources[0], paths=_paths(path, test))
@@ -223,8 +226,8 @@ def _crystal_of_sites(path, cell, species, positions):
         cell = np.diag(cell)
     if cell.shape != (3, 3) or positions.shape != (len(species), 3):
         raise AnharmonicError(
-            f"[crystal] of {path}: cell is three rows of three lengths (A), positions a row of three fractions for each "
-            f"of the {len(species)} species"
+            f"[crystal] of {path}: cell is three rows of three lengths (A), positions a row of three fractions for "
+            f"each of the {len(species)} species"
         )
     return Crystal.from_sites(cell, positions, species)
 

@@ -23,6 +23,9 @@ RIDGE_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 RIDGE_MARGIN = 1.02
 """The strongest ridge whose validation loss is within this factor of the best is taken."""
 
+WALL_MARGIN = 0.05
+"""Share of its fitted range by which a pair may leave it before it meets its wall."""
+
 
 @dataclass(frozen=True)
 class FitResult:
@@ -51,7 +54,7 @@ class FitResult:
 
 def fit(
     basis, dataset, model="cluster", hidden=(8,), weights=None, schedule=None,
-    ridge=None, wall=100.0, validation=0.1, test=0.2, seed=0, name=None, metadata=None, progress=False,
+    ridge=None, wall=300.0, validation=0.1, test=0.2, seed=0, name=None, metadata=None, progress=False,
 ):  # fmt: skip
     """Fit a potential to energies, forces and stresses.
 
@@ -205,10 +208,11 @@ def _ranges(lattice, batches):
 
 
 def _walls(basis, ranges, stiffness):
-    """A `Wall` for each pair orbit, None for larger clusters."""
+    """A `Wall` for each pair orbit, a margin beyond its fitted range; None for larger clusters."""
+    limits = [r[0] + WALL_MARGIN * np.ptp(r[0]) * np.array([-1, 1]) for r in ranges]
     return [
-        Wall(limits[0, 0], limits[0, 1], np.float64(stiffness)) if orbit.n_points == 2 else None
-        for orbit, limits in zip(basis.orbits, ranges, strict=True)
+        Wall(*limit, np.float64(stiffness)) if orbit.n_points == 2 else None
+        for orbit, limit in zip(basis.orbits, limits, strict=True)
     ]
 
 

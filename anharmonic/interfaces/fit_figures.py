@@ -43,7 +43,8 @@ def draw_parity(comparisons, path):
                 _draw_part(axes, _pairs(comparison, kind) - shift, _colour(part, k), part, k)
             _finish_parity(axes, label)
             _write_errors(axes, comparisons, kind, unit)
-        drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(comparisons), markerscale=2)
+        handles, labels = panels[0].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside lower center", ncols=len(comparisons), markerscale=2)
 
 
 def draw_error_by_energy(comparisons, path):
@@ -61,9 +62,10 @@ def draw_error_by_energy(comparisons, path):
             energy = 1000 * comparison.n_sites * comparison.energy[known, 0] - lowest
             window = np.minimum(energy // WINDOW, N_WINDOWS).astype(int)
             label = f"{part} ({known.sum()} frames)"
-            _draw_windows(axes, window, residual[known], (k - (len(comparisons) - 1) / 2) * width, width, _colour(part, k), label)
-        names = [f"{WINDOW * w:.0f}-{WINDOW * (w + 1):.0f}" for w in range(N_WINDOWS)] + [f"above {WINDOW * N_WINDOWS:.0f}"]
-        axes.set_xticks(range(N_WINDOWS + 1), names)
+            shift = (k - (len(comparisons) - 1) / 2) * width
+            _draw_windows(axes, window, residual[known], shift, width, _colour(part, k), label)
+        names = [f"{WINDOW * w:.0f}-{WINDOW * (w + 1):.0f}" for w in range(N_WINDOWS)]
+        axes.set_xticks(range(N_WINDOWS + 1), [*names, f"above {WINDOW * N_WINDOWS:.0f}"])
         axes.tick_params(axis="x", top=False, bottom=False)
         axes.set(xlabel="DFT energy above the lowest (meV / reference cell)", ylabel="Energy error (meV / atom)")
         axes.set_ylim(bottom=0)

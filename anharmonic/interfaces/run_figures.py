@@ -29,9 +29,8 @@ def draw_series(series, path):
             if len(curves) > 1:
                 axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.2)
         for start, _, name in series["stages"]:
-            panels[0].annotate(
-                name, (start, 1), (2, 3), xycoords=panels[0].get_xaxis_transform(), textcoords="offset points", fontsize=7
-            )
+            frame = panels[0].get_xaxis_transform()
+            panels[0].annotate(name, (start, 1), (2, 3), frame, "offset points", fontsize=7)
         panels[-1].set_xlabel(f"{series['x_label']} (equilibration is shaded)")
         panels[-1].set_xlim(0, series["x"][-1])
         drawing.align_ylabels(panels)

@@ -77,7 +77,7 @@ class Wall(eqx.Module):
     Attributes
     ----------
     lower, upper : array
-        Fitted range of the pair metric.
+        Limits of the pair metric within which it is zero: the fitted range and a margin.
     stiffness : array
         eV per squared metric.
     """

@@ -63,6 +63,10 @@ class SweepPlan:
             raise AnharmonicError(f"direction is one of {', '.join(DIRECTIONS)}; found {self.direction!r}")
         if not temperatures or temperatures[0] <= 0 or len(set(temperatures)) < len(temperatures):
             raise AnharmonicError(f"temperatures are distinct and above 0 K; found {list(self.temperatures)}")
+        if self.timestep <= 0 or self.friction <= 0:
+            raise AnharmonicError(
+                f"time step and friction are above 0; found {self.timestep:g} fs and {self.friction:g} 1/fs"
+            )
         for name, default in zip(("equilibration", "production"), LENGTHS[self.method], strict=True):
             steps = default if getattr(self, name) is None else getattr(self, name)
             if steps < 1:

@@ -1,116 +1,22 @@
 """A run at one temperature, or a few in turn: NVE, NVT or NPT, with snapshots."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import equinox as eqx
 import numpy as np
-from scipy.linalg import polar
 
 from anharmonic.analysis import TiltModes, lattice_parameters
 from anharmonic.analysis.tilts import LABELS, angles
-from anharmonic.conventions import GPA
-from anharmonic.crystal import Configuration, Supercell, map_atoms
-from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
 from anharmonic.sampling.langevin import LangevinDynamics
-from anharmonic.sampling.run import Sampling, Stage
 from anharmonic.sampling.runfile import load_progress, save_progress
-from anharmonic.sweep.plan import CHUNK, LENGTHS, METHODS, STRIDE
 from anharmonic.sweep.result import plain, point_record, run_warnings, stage_samples
-from anharmonic.sweep.start import ground_state
+from anharmonic.sweep.simulation_plan import SimulationPlan
 from anharmonic.sweep.sweep import build_run, potential_digest
-
-ENSEMBLES = {"md": ("nve", "nvt", "npt"), "mc": ("nvt", "npt")}
-GROUND_STATE, REFERENCE = "ground-state", "reference"
-
-
-@dataclass(frozen=True)
-class SimulationPlan:
-    """Options of a simulation that decide its numbers.
-
-    Attributes
-    ----------
-    supercell : 3x3 nested tuple
-    temperatures : tuple of float
-        K, in the order in which they are run.
-    method : str
-        ``"md"`` or ``"mc"``.
-    ensemble : str
-        ``"nve"`` (MD; a thermostat equilibrates), ``"nvt"`` or ``"npt"``.
-    equilibration, production : int
-        MD steps or MC passes at each temperature; rounded up to whole chunks.
-    pressure_GPa : float
-        npt.
-    cell : str
-        See `strain_modes`; ``"fixed"`` but for npt.
-    timestep : float
-        fs (MD).
-    friction : float
-        1/fs (MD).
-    seed : int
-    dtype : str
-    start : str
-        Where it begins, in words that differ for different starts.
-    """
-
-    supercell: tuple
-    temperatures: tuple
-    method: str = "md"
-    ensemble: str = "npt"
-    equilibration: int | None = None
-    production: int | None = None
-    pressure_GPa: float = 0.0
-    cell: str | None = None
-    timestep: float = 5.0
-    friction: float = 1e-3
-    seed: int = 0
-    dtype: str = "float32"
-    start: str = GROUND_STATE
-
-    def __post_init__(self):
-        if self.method not in METHODS or self.ensemble not in ENSEMBLES[self.method]:
-            raise AnharmonicError(
-                f"the ensemble is one of {', '.join(ENSEMBLES.get(self.method, ()))} for {self.method}; "
-                f"found {self.ensemble!r}{'; Monte Carlo has no time' if self.ensemble == 'nve' else ''}"
-            )
-        if not self.temperatures or min(self.temperatures) <= 0:
-            raise AnharmonicError(f"temperatures are above 0 K; found {list(self.temperatures)}")
-        if self.timestep <= 0 or self.friction < 0 or (self.friction == 0 and self.ensemble != "nve"):
-            raise AnharmonicError(
-                f"time step and friction are above 0; found {self.timestep:g} fs and {self.friction:g} 1/fs"
-            )
-        if self.ensemble != "npt" and (self.pressure_GPa or self.cell not in (None, "fixed")):
-            raise AnharmonicError(f"a pressure or a flexible cell is for npt; found the ensemble {self.ensemble}")
-        if self.ensemble == "npt" and self.cell == "fixed":
-            raise AnharmonicError("npt has a flexible cell, found a fixed one: that is nvt")
-        object.__setattr__(self, "cell", (self.cell or "full") if self.ensemble == "npt" else "fixed")
-        object.__setattr__(self, "temperatures", tuple(map(float, self.temperatures)))
-        for name, default in zip(("equilibration", "production"), LENGTHS[self.method], strict=True):
-            steps = default if getattr(self, name) is None else getattr(self, name)
-            if steps < 1:
-                raise AnharmonicError(f"{name} is at least one step; found {steps}")
-            object.__setattr__(self, name, -(-steps // self.chunk_steps) * self.chunk_steps)
-
-    @property
-    def sampling(self):
-        """Stride and chunk of the run."""
-        return Sampling(STRIDE[self.method], CHUNK)
-
-    @property
-    def chunk_steps(self):
-        """Steps in a chunk."""
-        return STRIDE[self.method] * CHUNK
-
-    @property
-    def stages(self):
-        """The stages in the order in which they are run."""
-        lengths = self.equilibration // self.chunk_steps, self.production // self.chunk_steps
-        return tuple(Stage(t, self.pressure_GPa * GPA, "", *lengths) for t in self.temperatures)
 
 
 class Microcanonical(eqx.Module):
@@ -217,51 +123,8 @@ def simulate(potential, start, file=None, trajectory=None, on_chunk=lambda progr
 
         run.go(progress, (lambda p: save_progress(file, p, recorded)) if file else lambda p: None, chunk_done)
     samples = progress.columns()
-    return SimulationResult(_summary(potential, supercell, plan, samples), samples, _series(potential, supercell, plan, samples))
-
-
-def start_at_rest(potential, supercell, where=GROUND_STATE):
-    """``(Configuration, name)`` of the ground state of a potential, or of its reference crystal."""
-    if where not in (GROUND_STATE, REFERENCE):
-        raise AnharmonicError(f"a run starts at {GROUND_STATE} or {REFERENCE}; found {where!r}")
-    supercell = Supercell.from_matrix(supercell)
-    reference = Configuration.reference(potential.crystal, supercell)
-    if where == REFERENCE:
-        return reference, where
-    displacements, deformation = ground_state(potential, supercell)
-    return replace(reference, displacements=displacements, deformation=deformation), where
-
-
-def start_from_atoms(potential, atoms, supercell=None):
-    """``(Configuration, name)`` of a structure, repeated to `supercell` if one is given; a rotation is removed.
-
-    Raises
-    ------
-    MappingError
-        If the structure is no distorted supercell of the reference crystal.
-    AnharmonicError
-        If `supercell` is no supercell of the structure's own.
-    """
-    state = map_atoms(potential.crystal, atoms)
-    state = replace(state, deformation=polar(state.deformation)[1])
-    if supercell is not None:
-        state = _repeated(state, Supercell.from_matrix(supercell))
-    total = hashlib.sha256()
-    for values in (state.deformation, state.displacements):
-        total.update(np.round(values, 8).tobytes())
-    return state, f"structure {total.hexdigest()[:16]}"
-
-
-def _repeated(state, supercell):
-    """A periodic state on a larger supercell."""
-    times = supercell.matrix @ np.linalg.inv(state.supercell.matrix)
-    if not np.allclose(times, np.round(times)):
-        raise AnharmonicError(
-            f"the supercell {supercell.matrix.tolist()} is no multiple of that of the structure, "
-            f"{state.supercell.matrix.tolist()} in reference cells; leave it out to take the structure as it is"
-        )
-    larger = Configuration.reference(state.crystal, supercell, state.deformation)
-    return replace(larger, displacements=state.displacements[:, :, state.supercell.index(supercell.cells)])
+    found = potential, supercell, plan, samples
+    return SimulationResult(_summary(*found), samples, _series(*found))
 
 
 def _build(potential, supercell, plan):
@@ -302,7 +165,7 @@ def _series(potential, supercell, plan, samples):
     if plan.method == "md":
         panels.append(("Temperature\n(K)", {"": samples["kinetic_temperature"]}))
     else:
-        panels.append(("Acceptance", {"sites": samples["acceptance"]} | _strain_acceptance(plan, samples)))
+        panels.append(("Acceptance", {"": samples["acceptance"]}))
     if plan.ensemble == "npt":
         lengths = lattice_parameters(potential.crystal, samples["deformation"])
         panels.append(("Lattice\nparameter (Å)", dict(zip("abc", lengths.T, strict=True))))
@@ -314,13 +177,14 @@ def _series(potential, supercell, plan, samples):
             panels.append((f"{kind}\ntilt (°)", curves))
     if plan.method == "md":
         panels.append(("Drift\n(meV / atom)", {"": 1000 * (samples["conserved"] - samples["conserved"][0]) / n_atoms}))
-    starts = np.cumsum([0] + [s.chunks * plan.chunk_steps for s in plan.stages])[:-1]
+    length = plan.equilibration + plan.production
     return {
         "title": f"{potential.name}, {n_atoms} atoms, {plan.method.upper()}, {plan.ensemble.upper()}",
-        "x": step * scale, "x_label": label, "panels": panels,
-        "stages": [(x * scale, (x + plan.equilibration) * scale, f"{s.temperature:g} K") for x, s in zip(starts, plan.stages, strict=True)],
-    }  # fmt: skip
-
-
-def _strain_acceptance(plan, samples):
-    return {"cell": samples["strain_acceptance"]} if plan.ensemble == "npt" else {}
+        "x": step * scale,
+        "x_label": label,
+        "panels": panels,
+        "stages": [
+            (k * length * scale, (k * length + plan.equilibration) * scale, f"{temperature:g} K")
+            for k, temperature in enumerate(plan.temperatures)
+        ],
+    }

@@ -1,11 +1,17 @@
-"""Where a sweep begins: the ground state of the potential, or the reference crystal."""
+"""Where a run begins: the ground state of the potential, the reference crystal, or a structure."""
+
+import hashlib
+from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import polar
 
 from anharmonic.analysis import TiltModes
-from anharmonic.crystal import Configuration, Supercell
+from anharmonic.crystal import Configuration, Supercell, map_atoms
 from anharmonic.errors import AnharmonicError
 from anharmonic.potential.relaxation import relax
+
+GROUND_STATE, REFERENCE = "ground-state", "reference"
 
 TILT = 10.0
 TILT_SYSTEMS = {
@@ -34,9 +40,7 @@ def relaxed_phases(potential):
     reference = Configuration.reference(potential.crystal, supercell)
     found = {}
     for name, displacements in _starts(potential.crystal, supercell, reference):
-        start = Configuration(
-            reference.crystal, supercell, reference.deformation, displacements, reference.order
-        )
+        start = Configuration(reference.crystal, supercell, reference.deformation, displacements, reference.order)
         try:
             state, energy = relax(potential, start)
         except AnharmonicError:
@@ -57,6 +61,38 @@ def ground_state(potential, supercell):
     return state.displacements[:, :, state.supercell.index(supercell.cells)], state.deformation
 
 
+def start_at_rest(potential, supercell, where=GROUND_STATE):
+    """``(Configuration, name)`` of the ground state of a potential, or of its reference crystal."""
+    if where not in (GROUND_STATE, REFERENCE):
+        raise AnharmonicError(f"a run starts at {GROUND_STATE} or {REFERENCE}; found {where!r}")
+    supercell = Supercell.from_matrix(supercell)
+    reference = Configuration.reference(potential.crystal, supercell)
+    if where == REFERENCE:
+        return reference, where
+    displacements, deformation = ground_state(potential, supercell)
+    return replace(reference, displacements=displacements, deformation=deformation), where
+
+
+def start_from_atoms(potential, atoms, supercell=None):
+    """``(Configuration, name)`` of a structure, repeated to `supercell` if one is given; a rotation is removed.
+
+    Raises
+    ------
+    MappingError
+        If the structure is no distorted supercell of the reference crystal.
+    AnharmonicError
+        If `supercell` is no supercell of the structure's own.
+    """
+    state = map_atoms(potential.crystal, atoms)
+    state = replace(state, deformation=polar(state.deformation)[1])
+    if supercell is not None:
+        state = _repeated(state, Supercell.from_matrix(supercell))
+    total = hashlib.sha256()
+    for values in (state.deformation, state.displacements):
+        total.update(np.round(values, 8).tobytes())
+    return state, f"structure {total.hexdigest()[:16]}"
+
+
 def _starts(crystal, supercell, reference):
     """Named displacement fields to relax from."""
     modes = TiltModes.of_crystal(crystal)
@@ -69,3 +105,15 @@ def _starts(crystal, supercell, reference):
     yield "reference", np.zeros_like(reference.displacements)
     for k in range(N_RANDOM):
         yield f"random {k}", RANDOM_DISPLACEMENT * rng.standard_normal(reference.displacements.shape)
+
+
+def _repeated(state, supercell):
+    """A periodic state on a larger supercell."""
+    times = supercell.matrix @ np.linalg.inv(state.supercell.matrix)
+    if not np.allclose(times, np.round(times)):
+        raise AnharmonicError(
+            f"the supercell {supercell.matrix.tolist()} is no multiple of that of the structure, "
+            f"{state.supercell.matrix.tolist()} in reference cells; leave it out to take the structure as it is"
+        )
+    larger = Configuration.reference(state.crystal, supercell, state.deformation)
+    return replace(larger, displacements=state.displacements[:, :, state.supercell.index(supercell.cells)])

@@ -74,7 +74,8 @@ def build_run(potential, supercell, plan):
         sampler = LangevinDynamics.create(potential.crystal, supercell, modes, **times, dtype=plan.dtype)
     else:
         sampler = MonteCarlo.create(potential, supercell, modes, dtype=plan.dtype)
-    observer = Observer(_projections(potential.crystal, supercell).astype(plan.dtype), potential.range_arrays(plan.dtype))
+    projections = _projections(potential.crystal, supercell).astype(plan.dtype)
+    observer = Observer(projections, potential.range_arrays(plan.dtype))
     translations = lattice.topology.translations(supercell)
     return Run(sampler, lattice, translations, observer, plan.stages, plan.sampling, plan.seed, plan.dtype)
 

@@ -11,7 +11,9 @@ from anharmonic.conventions import BOLTZMANN
 from anharmonic.sampling import Conditions
 
 
-def replicas(sampler, potential, supercell, temperature, pressure=0.0, count=64, burn=400, samples=400, stride=5, seed=0):
+def replicas(
+    sampler, potential, supercell, temperature, pressure=0.0, count=64, burn=400, samples=400, stride=5, seed=0
+):
     """Observables (count, samples, ...) of independent runs from the reference crystal, after `burn` steps.
 
     Gives energy, deformation, all scalars of the sampler, and its momenta if it has any.
@@ -22,7 +24,7 @@ def replicas(sampler, potential, supercell, temperature, pressure=0.0, count=64,
     conditions = Conditions.of(temperature, pressure)
 
     @eqx.filter_jit
-    def run(sampler, warm, lattice, conditions, keys):
+    def run(sampler, warm, lattice, translations, conditions, keys):
         def one(key):
             state = sampler.init(key, u, jnp.eye(3, dtype=u.dtype), conditions, lattice, translations)
 
@@ -40,7 +42,8 @@ def replicas(sampler, potential, supercell, temperature, pressure=0.0, count=64,
 
     keys = jax.random.split(jax.random.key(seed), count)
     warm = sampler.adapting() if hasattr(sampler, "adapting") else sampler
-    return {name: np.asarray(x, float) for name, x in run(sampler, warm, lattice, conditions, keys).items()}
+    found = run(sampler, warm, lattice, translations, conditions, keys)
+    return {name: np.asarray(x, float) for name, x in found.items()}
 
 
 def everything(sampler, state):

@@ -1,0 +1,240 @@
+"""Both samplers against ensembles that are known exactly.
+
+Energies linear in squared distances (quadratic metric, order 1) are quadratic in the displacements, whatever F:
+the mean energy above that of the strain is (3N - 3) kT / 2, and integrating the displacements out gives
+det F^-(N-1), which cancels the V^(N-1) of the isothermal-isobaric ensemble. Bonds between an atom and its own image
+depend on F alone. So the density of F in a 2x2x2 simple cubic crystal with both kinds is known, with N = 8.
+In a CsCl crystal with one cell, N = 2, anything can be integrated numerically.
+
+Every test has controls: the same numbers reject a temperature wrong by 3 percent and a missing power of the volume.
+"""
+
+import builders
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ensembles import density_scores, replicas, thermal, z_score
+
+from anharmonic.clusters import ClusterBasis
+from anharmonic.conventions import GPA
+from anharmonic.crystal import Supercell
+from anharmonic.sampling import LangevinDynamics, MonteCarlo, strain_modes
+
+TEMPERATURE = 300.0
+FINE, WRONG = 4.0, 6.0
+"""Largest z-score of a right answer, and least of a wrong one."""
+TIMES = {"timestep": 3.0, "friction": 0.02, "cell_friction": 0.02, "barostat_time": 200.0}
+
+
+def sampler(method, potential, supercell, cell):
+    """Either sampler."""
+    if method == "md":
+        return LangevinDynamics.create(potential.crystal, supercell, strain_modes(cell), **TIMES)
+    return MonteCarlo.create(potential, supercell, strain_modes(cell))
+
+
+@pytest.mark.parametrize("method", ["md", "mc"])
+def test_harmonic_crystal(method):
+    """Fixed cell: mean and variance of the potential and the kinetic energy."""
+    crystal, supercell = builders.simple_cubic(), Supercell.from_matrix([2, 2, 2])
+    potential = builders.polynomial(ClusterBasis(crystal, pairs=1, order=1), [[9.0]])
+    lengths = {"md": {"burn": 300, "stride": 10}, "mc": {"burn": 200, "stride": 4}}[method]
+    chosen = sampler(method, potential, supercell, "fixed")
+    found = replicas(chosen, potential, supercell, TEMPERATURE, samples=300, **lengths)
+    freedom = 3 * 8 - 3
+    expected, variance = freedom / 2 * thermal(TEMPERATURE), freedom / 2 * thermal(TEMPERATURE) ** 2
+    for energy in (found["energy"], found["kinetic"]) if method == "md" else (found["energy"],):
+        assert abs(z_score(energy, expected)) < FINE
+        assert abs(z_score((energy - expected) ** 2, variance)) < FINE
+        assert abs(z_score(energy, 1.03 * expected)) > WRONG
+        assert abs(z_score(energy, (freedom + 3) / 2 * thermal(TEMPERATURE))) > WRONG
+    assert np.ptp(found["deformation"], axis=(0, 1)).max() == 0
+    if method == "md":
+        drift = found["conserved"][:, -1] - found["conserved"][:, 0]
+        assert abs(drift).max() < 0.02 * expected
+        assert abs(z_score(found["kinetic_temperature"], TEMPERATURE)) < FINE
+
+
+class ImageSprings:
+    """Springs between neighbours, quadratic in the positions, and springs from atoms to their own images."""
+
+    SHELLS = {3: np.eye(3), 6: np.array([[1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1], [0, 1, 1], [0, 1, -1]]) / 2**0.5}
+    COEFFICIENTS = {0: (9.0, 0.0), 3: (-9.0, 0.6), 6: (0.0, 0.3)}
+
+    def __init__(self):
+        crystal = builders.simple_cubic()
+        basis = builders.part_of(ClusterBasis(crystal, pairs=7, order=2), self.COEFFICIENTS)
+        assert [round(o.positions.max() - o.positions.min(), 6) for o in basis.orbits] == [3, 6, 6]
+        self.potential = builders.polynomial(basis, list(self.COEFFICIENTS.values()))
+        self.supercell = Supercell.from_matrix([2, 2, 2])
+        self.volume = 8 * crystal.volume
+
+    def strain_energy(self, deformation):
+        """Energy (...) of the undisplaced supercell strained by F (..., 3, 3), eV."""
+        total = 0.0
+        for shell, directions in ({0: np.eye(3)} | self.SHELLS).items():
+            strain = (np.sum(np.einsum("...ij,bj->...bi", deformation, directions) ** 2, axis=-1) - 1) / 2
+            linear, quadratic = self.COEFFICIENTS[shell]
+            total = total + 8 * np.sum(linear * strain + quadratic * strain**2, axis=-1)
+        return total
+
+    def enthalpy(self, deformation, pressure):
+        """Effective energy of F after the displacements and V^(N-1) have cancelled."""
+        return self.strain_energy(deformation) + pressure * self.volume * np.linalg.det(deformation)
+
+
+@pytest.fixture(scope="module")
+def image_springs():
+    return ImageSprings()
+
+
+def test_isotropic_cell_under_pressure(image_springs):
+    """The density of the cell's one degree of freedom, and the energies given it."""
+    pressure, supercell = 0.3 * GPA, image_springs.supercell
+    dynamics = sampler("md", image_springs.potential, supercell, "isotropic")
+    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, burn=500, stride=15)
+    stretch, grid = found["deformation"][..., 0, 0], np.linspace(0.85, 1.12, 1000)
+    assert np.ptp(found["deformation"][..., [0, 1, 2], [0, 1, 2]], axis=-1).max() < 1e-5
+
+    def density(temperature, extra_power=0):
+        enthalpy = image_springs.enthalpy(grid[:, None, None] * np.eye(3), pressure)
+        return np.exp(-(enthalpy - enthalpy.min()) / thermal(temperature)) * grid ** (3 * extra_power)
+
+    assert abs(density_scores(stretch, grid, density(TEMPERATURE))).max() < FINE
+    assert abs(density_scores(stretch, grid, density(TEMPERATURE, 7))).max() > WRONG
+    assert abs(density_scores(stretch, grid, density(TEMPERATURE, 1))).max() > WRONG
+    vibrations = found["energy"] - image_springs.strain_energy(found["deformation"])
+    for energy in (vibrations, found["kinetic"]):
+        assert abs(z_score(energy, 21 / 2 * thermal(TEMPERATURE))) < FINE
+        assert abs(z_score(energy, 21 / 2 * thermal(1.03 * TEMPERATURE))) > WRONG
+    cell_kinetic = 0.5 * (found["cell_momenta"] ** 2).sum(-1) / dynamics.cell_mass
+    assert abs(z_score(cell_kinetic, thermal(TEMPERATURE) / 2)) < FINE
+
+
+def test_full_cell(image_springs):
+    """Means and variances of all six components and of the volume, against importance sampling."""
+    supercell, pressure, rng = image_springs.supercell, 0.2 * GPA, np.random.default_rng(0)
+    dynamics = sampler("md", image_springs.potential, supercell, "full")
+    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, burn=500, stride=15, count=48)
+    upper = np.triu_indices(3)
+    components, volume = found["deformation"][..., *upper], np.linalg.det(found["deformation"])
+    np.testing.assert_allclose(found["deformation"], np.swapaxes(found["deformation"], -1, -2), atol=1e-7)
+    middle, width = components.mean((0, 1)), 1.15 * components.std((0, 1))
+    drawn = middle + width * rng.normal(size=(300_000, 6))
+    trial = np.zeros((len(drawn), 3, 3))
+    trial[:, *upper] = drawn
+    trial = trial + np.swapaxes(np.triu(trial, 1), 1, 2)
+    logarithm = 0.5 * (((drawn - middle) / width) ** 2).sum(1)
+    logarithm -= image_springs.enthalpy(trial, pressure) / thermal(TEMPERATURE)
+    weights = np.exp(logarithm - logarithm.max())
+    weights /= weights.sum()
+    assert 1 / (weights**2).sum() > 100_000
+    trial_volume = np.linalg.det(trial)
+    cases = [(components[..., k], drawn[:, k]) for k in range(6)] + [(volume, trial_volume)]
+    for values, reference in cases:
+        mean = weights @ reference
+        assert abs(z_score(values, mean)) < FINE
+        assert abs(z_score((values - mean) ** 2, weights @ (reference - mean) ** 2)) < FINE
+    with_volume = weights * trial_volume
+    assert abs(z_score(volume, with_volume @ trial_volume / with_volume.sum())) > WRONG
+
+
+class TwoAtoms:
+    """One cell of CsCl with anharmonic springs between unlike atoms."""
+
+    COEFFICIENTS = (-0.3, 4.0, -3.0, 20.0)
+    PRESSURE = 0.5 * GPA
+    GRID = np.linspace(0.92, 1.13, 211)
+
+    def __init__(self):
+        self.crystal, self.supercell = builders.cesium_chloride(), Supercell.from_matrix([1, 1, 1])
+        basis = ClusterBasis(self.crystal, pairs=1, order=4)
+        self.potential = builders.polynomial(basis, [self.COEFFICIENTS])
+        nodes, weights = np.polynomial.legendre.leggauss(18)
+        nodes, octant = 0.65 * (nodes + 1), np.stack(np.meshgrid(*[np.arange(18)] * 3), axis=-1).reshape(-1, 3)
+        corners = self.crystal.cell[0, 0] / 2 * (2 * np.array(list(np.ndindex(2, 2, 2))) - 1)
+        distances = ((nodes[octant][:, None] + corners) ** 2).sum(-1) / (corners[0] ** 2).sum()
+        strain = (self.GRID[:, None, None] ** 2 * distances - 1) / 2
+        self.energies = sum(c * strain ** (k + 1) for k, c in enumerate(self.COEFFICIENTS)).sum(-1)
+        self.weights = weights[octant].prod(1)
+
+    def density(self, temperature, power=1):
+        """Density of the stretch on `GRID`, and the mean energy (eV); V^power, rightly N - 1 = 1."""
+        enthalpy = self.energies + self.PRESSURE * self.crystal.volume * self.GRID[:, None] ** 3
+        joint = np.exp(-(enthalpy - enthalpy.min()) / thermal(temperature)) * self.weights
+        joint *= self.GRID[:, None] ** (3 * power)
+        return joint.sum(1), (joint * self.energies).sum() / joint.sum()
+
+
+@pytest.fixture(scope="module")
+def two_atoms():
+    return TwoAtoms()
+
+
+@pytest.mark.parametrize("method", ["md", "mc"])
+def test_two_atoms(two_atoms, method):
+    """Anharmonic, under pressure: everything by quadrature."""
+    system, lengths = two_atoms, {"md": {"burn": 500, "stride": 10}, "mc": {"burn": 400, "stride": 5}}[method]
+    chosen = sampler(method, system.potential, system.supercell, "isotropic")
+    found = replicas(chosen, system.potential, system.supercell, TEMPERATURE, system.PRESSURE, count=192, **lengths)
+    stretch = found["deformation"][..., 0, 0]
+    density, energy = system.density(TEMPERATURE)
+    assert max(density[0], density[-1]) < 1e-5 * density.max()
+    assert abs(density_scores(stretch, system.GRID, density)).max() < FINE
+    assert abs(z_score(found["energy"], energy)) < FINE
+    assert abs(z_score(found["energy"], system.density(1.03 * TEMPERATURE)[1])) > WRONG
+    for power in (0, 2):
+        assert abs(density_scores(stretch, system.GRID, system.density(TEMPERATURE, power)[0])).max() > WRONG
+
+
+@pytest.fixture(scope="module")
+def perovskite_runs(springs):
+    """40 atoms of an anharmonic perovskite with a full cell under pressure, by both methods."""
+    supercell, runs = Supercell.from_matrix([2, 2, 2]), {}
+    lengths = {"md": {"burn": 800, "stride": 20, "samples": 200}, "mc": {"burn": 200, "stride": 4, "samples": 400}}
+    for method, length in lengths.items():
+        chosen = sampler(method, springs, supercell, "full")
+        runs[method] = replicas(chosen, springs, supercell, TEMPERATURE, 0.5 * GPA, count=16, **length)
+    return supercell, runs
+
+
+@pytest.mark.parametrize("method", ["md", "mc"])
+def test_identities_of_a_perovskite(springs, perovskite_runs, method):
+    """Integration by parts, exact for any energy: the virial of the displacements, and the mean force on the cell."""
+    supercell, runs = perovskite_runs
+    found, lattice = runs[method], springs.lattice.cast("float32")
+    translations, n_atoms = jnp.asarray(lattice.topology.translations(supercell)), 40
+    u, f = (found[name].astype("float32") for name in ("displacements", "deformation"))
+    gradients = jax.jit(jax.vmap(jax.vmap(lambda u, f: lattice.gradients(u, f, translations))))
+    energy, by_u, by_f = (np.asarray(x, float) for x in gradients(u, f))
+    np.testing.assert_allclose(energy, found["energy"], atol=1e-3)
+    virial = (by_u * u).sum((2, 3, 4))
+    assert abs(z_score(virial, 3 * (n_atoms - 1) * thermal(TEMPERATURE))) < FINE
+    assert abs(z_score(virial, 3 * (n_atoms - 1) * thermal(1.03 * TEMPERATURE))) > FINE
+    inverse = np.swapaxes(np.linalg.inv(found["deformation"]), -1, -2)
+    work = 0.5 * GPA * springs.crystal.volume * 8 * np.linalg.det(found["deformation"])
+    modes = strain_modes("full")
+
+    def scores(power):
+        force = by_f + (work - power * thermal(TEMPERATURE))[..., None, None] * inverse
+        return np.array([z_score((force * mode).sum((-2, -1)), 0.0) for mode in modes])
+
+    assert abs(scores(n_atoms - 1)).max() < FINE
+    assert abs(scores(0)[:3]).min() > WRONG
+
+
+def test_both_methods_agree(perovskite_runs):
+    """Energy, components of F and amplitudes by species, within their errors."""
+    _, runs = perovskite_runs
+
+    def observables(found):
+        u = found["displacements"] - found["displacements"].mean(axis=(2, 4), keepdims=True)
+        components = found["deformation"].reshape(*u.shape[:2], 9)
+        return [found["energy"], *np.moveaxis(components, -1, 0), *np.moveaxis((u**2).mean(axis=(3, 4)), -1, 0)]
+
+    for one, other in zip(*map(observables, runs.values()), strict=True):
+        one, other = one.mean(1), other.mean(1)
+        error = np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / len(one))
+        assert abs(one.mean() - other.mean()) < FINE * error
+        assert error < 0.05 * abs(one).mean() or abs(one).mean() < 0.01
