@@ -3,7 +3,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/atom_steps.py
 
-Energy and forces in float32 as dynamics uses them, and one pass of Monte Carlo: medians of five in one run. Machines differ and are noisy: compare columns, not runs.
+Energy and forces in float32 as dynamics uses them, and one pass of Monte Carlo: medians of five in one run. Machines
+differ and are noisy: compare columns, not runs.
 """
 
 import argparse

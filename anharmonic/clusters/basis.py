@@ -42,7 +42,15 @@ class ClusterBasis:
     """
 
     def __init__(
-        self, crystal, pairs=None, triplets=None, quadruplets=None, polyhedra=(), order=2, metric="quadratic", reduce=False
+        self,
+        crystal,
+        pairs=None,
+        triplets=None,
+        quadruplets=None,
+        polyhedra=(),
+        order=2,
+        metric="quadratic",
+        reduce=False,
     ):
         get_metric(metric)
         self.crystal, self.metric, self.reduce = crystal, metric, reduce
@@ -115,7 +123,16 @@ def _enumerate(crystal, pairs, triplets, quadruplets, polyhedra):
 def _order_of(order, orbit):
     """Highest degree for an orbit."""
     if isinstance(order, dict):
-        unknown = set(order) - {"pair", "triplet", "quadruplet", POLYHEDRON, "octahedron", "cuboctahedron", "tetrahedron", "cube"}
+        unknown = set(order) - {
+            "pair",
+            "triplet",
+            "quadruplet",
+            POLYHEDRON,
+            "octahedron",
+            "cuboctahedron",
+            "tetrahedron",
+            "cube",
+        }
         if unknown:
             raise AnharmonicError(f"order has no kind {sorted(unknown)}: use pair, triplet, quadruplet, polyhedron")
         generic = orbit.kind if orbit.n_points < 5 else POLYHEDRON

@@ -22,7 +22,9 @@ def neighbours(crystal, site, cutoff):
         vectors = (crystal.positions[other] + offsets - crystal.positions[site]) @ crystal.cell
         distances = np.linalg.norm(vectors, axis=1)
         keep = (distances < cutoff + SHELL_TOLERANCE) & (distances > 1e-3)
-        found += [(round(float(d), 6), other, tuple(o)) for d, o in zip(distances[keep], offsets[keep].tolist(), strict=True)]
+        found += [
+            (round(float(d), 6), other, tuple(o)) for d, o in zip(distances[keep], offsets[keep].tolist(), strict=True)
+        ]
     return sorted(found)
 
 

@@ -101,13 +101,15 @@ def report_table(report, title):
 
 
 def _line(name, row):
-    kinds = (("energy", 9, 2), ("forces", 9, 1), ("stress", 8, 3))
-    cells = [
-        f"{'-' if row[f'{kind}_{what}'] is None else format(row[f'{kind}_{what}'], f'.{digits}f'):>{width if what == 'rmse' else 8}}"
-        for kind, width, digits in kinds
-        for what in ("rmse", "mae")
-    ]
-    return f"{name:<26}{row['n_frames']:>7}" + "".join(cells)
+    cells = f"{name:<26}{row['n_frames']:>7}"
+    for kind, width, digits in (("energy", 9, 2), ("forces", 9, 1), ("stress", 8, 3)):
+        rmse, mae = (_number(row[f"{kind}_{what}"], digits) for what in ("rmse", "mae"))
+        cells += f"{rmse:>{width}}{mae:>8}"
+    return cells
+
+
+def _number(value, digits):
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _row(comparison, chosen):

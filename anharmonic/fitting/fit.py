@@ -105,7 +105,8 @@ def fit(
     with precision("float64"):
         lattice = _initial(basis, parts["training"], model, hidden, seed)
         training, held_out = (
-            device_batches(parts[p], lattice.topology, weights) if p in parts else [] for p in ("training", "validation")
+            device_batches(parts[p], lattice.topology, weights) if p in parts else []
+            for p in ("training", "validation")
         )
         equations = NormalEquations(basis, lattice, len(dataset.groups))
         for batch, host in zip(training, parts["training"].batches(), strict=True):
@@ -241,7 +242,9 @@ class _training_bar:
         self.bar.start()
         task = self.bar.add_task("", total=self.total, loss="")
         return lambda step, curve: self.bar.update(
-            task, completed=step, loss=f"loss {curve[-1][1]:.3g}, validation {curve[-1][2]:.3g}, step {step}/{self.total}"
+            task,
+            completed=step,
+            loss=f"loss {curve[-1][1]:.3g}, validation {curve[-1][2]:.3g}, step {step}/{self.total}",
         )
 
     def __exit__(self, *error):

@@ -83,7 +83,8 @@ def train(lattice, offsets, training, validation, schedule, on_check=lambda step
         return variables, state, values[-1]
 
     evaluate = eqx.filter_jit(objective)
-    best, best_value, since, curve = variables, np.inf, 0, []
+    start = float(evaluate(variables, lattice, validation or training))
+    best, best_value, since, curve = variables, start, 0, []
     for step in range(schedule.check_every, schedule.steps + 1, schedule.check_every):
         variables, state, value = advance(variables, state, lattice, training)
         held_out = float(evaluate(variables, lattice, validation)) if validation else float(value)

@@ -103,5 +103,3 @@ def _follow(last, atoms, limit):
     if np.linalg.norm(displacements - last.displacements, axis=1).max() > limit:
         return None
     return Configuration(last.crystal, last.supercell, deformation, displacements, last.order)
-
-

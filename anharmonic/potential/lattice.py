@@ -31,9 +31,7 @@ class LatticePotential(eqx.Module):
         """Invariants of all clusters, one array (n_invariants, n_clusters, n_cells) per orbit."""
         differences = self.topology.bond_differences(displacements, translations)
         metrics = self.features.metrics(self.topology.bond_strains(differences, deformation.T @ deformation))
-        return [
-            orbit(self.topology.of_orbit(k, metrics, translations)) for k, orbit in enumerate(self.features.orbits)
-        ]
+        return [orbit(self.topology.of_orbit(k, metrics, translations)) for k, orbit in enumerate(self.features.orbits)]
 
     def energy(self, displacements, deformation, translations):
         """Energy (eV) of the supercell relative to the reference crystal."""

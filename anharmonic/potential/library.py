@@ -39,6 +39,7 @@ def load(name_or_path):
         path = library_folder() / str(name_or_path) / f"{name_or_path}{SUFFIX}"
     if not path.is_file():
         raise AnharmonicError(
-            f"no potential {str(name_or_path)!r}: no such file, and the shipped ones are {', '.join(shipped()) or 'none'}"
+            f"no potential {str(name_or_path)!r}: no such file, and the shipped ones are "
+            f"{', '.join(shipped()) or 'none'}"
         )
     return load_file(path)

@@ -58,7 +58,11 @@ class Network(eqx.Module):
         """Energy (...) in eV of features (n_features, ...)."""
         scales = self.linear.scales.astype(features.dtype)
         x = features / scales.reshape(-1, *[1] * (features.ndim - 1))
-        return self.linear(features) + self._layers(x) - self._layers(jnp.zeros_like(x, shape=(len(scales), *[1] * (x.ndim - 1))))
+        return (
+            self.linear(features)
+            + self._layers(x)
+            - self._layers(jnp.zeros_like(x, shape=(len(scales), *[1] * (x.ndim - 1))))
+        )
 
     def _layers(self, x):
         for weight, bias in zip(self.weights[:-1], self.biases, strict=True):

@@ -20,7 +20,19 @@ from anharmonic.records import DAMAGE, digest, read_record, write_record
 FORMAT, VERSION = "anharmonic potential", 1
 CLASSES = {
     cls.__name__: cls
-    for cls in (Crystal, SpaceGroup, Orbit, CCD, Invariants, ClusterModel, SiteModel, Expansion, Network, Wall, WalledTerm)
+    for cls in (
+        Crystal,
+        SpaceGroup,
+        Orbit,
+        CCD,
+        Invariants,
+        ClusterModel,
+        SiteModel,
+        Expansion,
+        Network,
+        Wall,
+        WalledTerm,
+    )
 }
 PARTS = ("crystal", "orbits", "ccds", "invariants", "model", "ranges")
 

@@ -44,7 +44,9 @@ def colour_cells(supercell, conflicts):
         neighbours = supercell.reduce(supercell.cells[None] + conflicts[:, None])
         if not (_colours(neighbours, period) == colours).any():
             return np.argsort(colours, kind="stable").reshape(int(np.prod(period)), -1).astype(np.int32)
-    raise AnharmonicError(f"no colouring of the supercell {supercell.matrix.tolist()} with at most {MAX_COLOURS} colours")
+    raise AnharmonicError(
+        f"no colouring of the supercell {supercell.matrix.tolist()} with at most {MAX_COLOURS} colours"
+    )
 
 
 def _colours(cells, period):

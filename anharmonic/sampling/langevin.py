@@ -80,7 +80,15 @@ class LangevinDynamics(eqx.Module):
 
     @classmethod
     def create(
-        cls, crystal, supercell, modes, timestep=5.0, friction=1e-3, cell_friction=2e-3, barostat_time=500.0, dtype="float32"
+        cls,
+        crystal,
+        supercell,
+        modes,
+        timestep=5.0,
+        friction=1e-3,
+        cell_friction=2e-3,
+        barostat_time=500.0,
+        dtype="float32",
     ):
         """Sampler for a supercell of `crystal`; times in fs, rates in 1/fs.
 

@@ -172,7 +172,9 @@ class MonteCarlo(eqx.Module):
             carry = jax.tree.map(lambda a, b: jnp.where(accepted, a, b), (trial, trial_energy), carry)
             return carry, accepted.astype(energy.dtype)
 
-        carry, accepted = jax.lax.scan(one, (state.deformation, state.energy), jax.random.split(key, self.strain_trials))
+        carry, accepted = jax.lax.scan(
+            one, (state.deformation, state.energy), jax.random.split(key, self.strain_trials)
+        )
         share = jnp.mean(accepted)
         return eqx.tree_at(
             lambda s: (s.deformation, s.energy, s.strain_acceptance, s.strain_width),

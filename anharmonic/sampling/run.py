@@ -140,7 +140,12 @@ class Run:
         conditions = self._conditions(self.stages[0])
         key = jax.random.fold_in(jax.random.key(self.seed), 0)
         state = eqx.filter_jit(self.sampler.init)(
-            key, displacements.astype(self.dtype), deformation.astype(self.dtype), conditions, self.lattice, self.translations
+            key,
+            displacements.astype(self.dtype),
+            deformation.astype(self.dtype),
+            conditions,
+            self.lattice,
+            self.translations,
         )
         return Progress(state)
 

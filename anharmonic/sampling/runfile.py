@@ -61,7 +61,9 @@ def load_progress(path, options):
     except RunFileError:
         raise
     except DAMAGE as error:
-        raise RunFileError(f"{path} is damaged and cannot be continued ({error}); move it away to start anew") from error
+        raise RunFileError(
+            f"{path} is damaged and cannot be continued ({error}); move it away to start anew"
+        ) from error
 
 
 def read_samples(path):
@@ -79,9 +81,11 @@ def _checksum(file):
 def _check_options(path, found, asked):
     """Refuse to continue a run with other options."""
     keys = sorted(set(found) | set(asked))
-    differing = [f"{k}: file has {found.get(k)}, asked for {asked.get(k)}" for k in keys if found.get(k) != asked.get(k)]
+    differing = [
+        f"{k}: file has {found.get(k)}, asked for {asked.get(k)}" for k in keys if found.get(k) != asked.get(k)
+    ]
     if differing:
         raise RunFileError(
-            f"{path} belongs to a run with other options ({'; '.join(differing)}). Use the same options to continue it, "
-            "or another --out for a new run."
+            f"{path} belongs to a run with other options ({'; '.join(differing)}). Use the same options to "
+            "continue it, or another --out for a new run."
         )

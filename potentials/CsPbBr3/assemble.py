@@ -8,8 +8,9 @@ Two things are done to the labels, and nothing else:
   equilibrium: in-phase and anti-phase angles above 4 degrees make it orthorhombic, in-phase ones alone
   tetragonal, none cubic, anti-phase ones alone "anti-phase".
 
-Strong random displacements (tag sys-random) are left out, and counted: they are far above what any run at the temperatures of
-interest visits (100 to 300 meV per atom), and spoil a fit of low order there. Beyond the data, walls take over.
+Strong random displacements (tag sys-random) are left out, and counted: they are far above what any run at the
+temperatures of interest visits (100 to 300 meV per atom), and spoil a fit of low order there. Beyond the data, walls
+take over.
 """
 
 import argparse

@@ -10,6 +10,7 @@ Every structure lies in one 20-atom cell, rows (1,-1,0), (1,1,0), (0,0,2) in cub
 energies share one k-point error. `energy` and `free_energy` are both the force-consistent energy; stress in eV/A^3
 with ASE's sign, as reported: it still carries the Pulay offset. Only the cell relaxations subtract it.
 Needs GPAW, and GPAW_SETUP_PATH naming the folder with the PBEsol PAW data of Cs, Pb and Br."""
+
 import os
 import sys
 import time
@@ -24,8 +25,10 @@ from ase.io import read, write
 from ase.optimize import BFGS
 
 A0 = 5.868  # PBEsol lattice parameter of the cubic phase, A
-START = {"P4mbm": dict(tilt=(0, 0, 11), inphase=True, cell=(8.118, 8.118, 11.80)),
-         "Pnma": dict(tilt=(7.5, 7.5, 10.5), inphase=True, cs=(-0.35, -0.1), cell=(8.00, 8.35, 11.68))}
+START = {
+    "P4mbm": dict(tilt=(0, 0, 11), inphase=True, cell=(8.118, 8.118, 11.80)),
+    "Pnma": dict(tilt=(7.5, 7.5, 10.5), inphase=True, cs=(-0.35, -0.1), cell=(8.00, 8.35, 11.68)),
+}
 ROWS = np.array([[1, -1, 0], [1, 1, 0], [0, 0, 2]], float)  # the c20 cell in cubic axes
 SCALES = (0.97, 0.985, 1.0, 1.01, 1.02, 1.035)  # a / A0 of the cubic volume curve
 FMAX, SMAX, STEPS, KEEP = 0.02, 4e-4, 20, 0.03  # relaxation: eV/A, eV/A^3, steps at most, A between kept steps
@@ -80,11 +83,19 @@ def structures(folder):
     for p in START:
         yield 2, f"relaxed-{p}", dict(tag="sys-relaxed", phase=crystal[p]), partial(perovskite, **START[p])
     for kind, t in ((kind, t) for kind in ("inphase", "antiphase") for t in (4, 8, 12, 16)):
-        yield (3, f"tilt-{kind}-{t:02d}", dict(tag=f"sys-tilt-{kind}", phase="tetragonal", angle_deg=t),
-               partial(perovskite, tilt=(0, 0, t), inphase=kind == "inphase"))
+        yield (
+            3,
+            f"tilt-{kind}-{t:02d}",
+            dict(tag=f"sys-tilt-{kind}", phase="tetragonal", angle_deg=t),
+            partial(perovskite, tilt=(0, 0, t), inphase=kind == "inphase"),
+        )
     for t in ((6, 6, 9), (9, 9, 12)):
-        yield (3, f"glazer-{t[0]:02d}-{t[2]:02d}", dict(tag="sys-glazer", phase="orthorhombic", angle_deg=np.array(t)),
-               partial(perovskite, tilt=t, inphase=True))
+        yield (
+            3,
+            f"glazer-{t[0]:02d}-{t[2]:02d}",
+            dict(tag="sys-glazer", phase="orthorhombic", angle_deg=np.array(t)),
+            partial(perovskite, tilt=t, inphase=True),
+        )
     legs = [(p, q, f) for p, q in (("cubic", "P4mbm"), ("P4mbm", "Pnma")) for f in (0.25, 0.5, 0.75)]
     for p, q, f in legs + [("P4mbm", "Pnma", 1.15)]:
         info = dict(tag="sys-path", phase=crystal[q], leg=f"{p}-{q}", fraction=f)
@@ -109,9 +120,18 @@ def structures(folder):
 def calculator(symmetry=None):
     """The settings of all CsPbBr3 labels; symmetry, with glides and screws, only saves time."""
     from gpaw import GPAW, PW, FermiDirac
-    return GPAW(mode=PW(340), xc="PBEsol", kpts={"size": (2, 2, 2), "gamma": False}, occupations=FermiDirac(0.01),
-                nbands="110%", txt=None, symmetry=symmetry or {"symmorphic": False}, maxiter=80,
-                convergence={"energy": 5e-6, "density": 1e-5, "eigenstates": 1e-7})
+
+    return GPAW(
+        mode=PW(340),
+        xc="PBEsol",
+        kpts={"size": (2, 2, 2), "gamma": False},
+        occupations=FermiDirac(0.01),
+        nbands="110%",
+        txt=None,
+        symmetry=symmetry or {"symmorphic": False},
+        maxiter=80,
+        convergence={"energy": 5e-6, "density": 1e-5, "eigenstates": 1e-7},
+    )
 
 
 def save(folder, name, atoms, info, began):

@@ -14,6 +14,7 @@ thermal expansion; then Langevin dynamics at fixed cell, with snapshots every 72
 is instead a start with random displacements of 0.1 to 0.3 A, for the repulsive walls. A segment depends on seed and
 number only, up to rounding, so that an interrupted run continues as if it had not stopped.
 Needs ase and sevenn (0.13; its wheel holds the weights). Set OMP_NUM_THREADS=1 on a machine that does other work."""
+
 import argparse
 import itertools
 import os
@@ -38,18 +39,34 @@ RANDOM = 0.65  # probability that a segment adds a frame of random displacements
 CELLS = {  # share of the segments, snapshots per segment, choices of rows in cubic axes
     "c40": (0.35, 6, [[[2, 0, 0], [0, 2, 0], [0, 0, 2]]]),
     "c20": (0.26, 6, [[[1, -1, 0], [1, 1, 0], [0, 0, 2]]]),
-    "c60": (0.20, 6, [[[2, 1, 0], [-1, 2, 1], [0, -1, 2]], [[2, 1, 1], [-1, 2, 1], [1, -1, 2]],
-                      [[1, 1, 0], [0, 1, 1], [4, -4, 4]], [[1, -1, 0], [1, 1, 0], [0, 0, 6]],
-                      [[2, 0, 0], [0, 2, 0], [0, 0, 3]], [[1, 1, 0], [-3, 3, 0], [0, 0, 2]]]),
+    "c60": (
+        0.20,
+        6,
+        [
+            [[2, 1, 0], [-1, 2, 1], [0, -1, 2]],
+            [[2, 1, 1], [-1, 2, 1], [1, -1, 2]],
+            [[1, 1, 0], [0, 1, 1], [4, -4, 4]],
+            [[1, -1, 0], [1, 1, 0], [0, 0, 6]],
+            [[2, 0, 0], [0, 2, 0], [0, 0, 3]],
+            [[1, 1, 0], [-3, 3, 0], [0, 0, 2]],
+        ],
+    ),
     "c45": (0.15, 6, [[[3, 0, 0], [0, 3, 0], [0, 0, 1]]]),
-    "c135": (0.04, 2, [[[3, 0, 0], [0, 3, 0], [0, 0, 3]]])}
+    "c135": (0.04, 2, [[[3, 0, 0], [0, 3, 0], [0, 0, 3]]]),
+}
 TILTS = {  # nominal angles in degrees about three axes, and whether each is in-phase (M) or anti-phase (R)
-    "P4mbm": ((0, 0, 11), "--+"), "I4mcm": ((0, 0, 11), "---"), "Imma": ((8.5, 8.5, 0), "---"),
-    "Pnma": ((7.5, 7.5, 10.5), "--+"), "R3c": ((7, 7, 7), "---"), "Im3": ((7, 7, 7), "+++")}
+    "P4mbm": ((0, 0, 11), "--+"),
+    "I4mcm": ((0, 0, 11), "---"),
+    "Imma": ((8.5, 8.5, 0), "---"),
+    "Pnma": ((7.5, 7.5, 10.5), "--+"),
+    "R3c": ((7, 7, 7), "---"),
+    "Im3": ((7, 7, 7), "+++"),
+}
 
 
 class ScaledCalculator(Calculator):
     """E'(r) = E(scale r) of another calculator: its equilibrium lattice shrinks by `scale`."""
+
     implemented_properties = ["energy", "free_energy", "forces", "stress"]
 
     def __init__(self, base, scale=LAMBDA):
@@ -76,8 +93,10 @@ def points(rows):
 
 def perovskite(rows, waves=()):
     """The crystal at A0 with tilt waves (q, rotation vector in rad, phase): Br follows its two octahedra."""
+
     def rotation(n):
         return sum((np.array(axis) * np.cos(2 * np.pi * (q @ n) + phase) for q, axis, phase in waves), np.zeros(3))
+
     sites = []
     for n in points(rows)[0]:
         sites += [n, n + 0.5, *(n + 0.5 + e / 2 + np.cross(rotation(n) - rotation(n + e), e) / 4 for e in np.eye(3))]
@@ -145,8 +164,9 @@ def segment(number, seed, calc):
             atoms.get_potential_energy()  # fills calc.results unless they are those of these positions
             frames.append(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
             frames[-1].calc = SinglePointCalculator(frames[-1], **calc.results)
-            frames[-1].info = dict(tag=f"7net-{cell}-{kind}", phase="universal", supercell="7net", start=name,
-                                   seed=seed, segment=number)
+            frames[-1].info = dict(
+                tag=f"7net-{cell}-{kind}", phase="universal", supercell="7net", start=name, seed=seed, segment=number
+            )
     return frames
 
 

@@ -93,7 +93,7 @@ def test_isotropic_cell_under_pressure(image_springs):
     """The density of the cell's one degree of freedom, and the energies given it."""
     pressure, supercell = 0.3 * GPA, image_springs.supercell
     dynamics = sampler("md", image_springs.potential, supercell, "isotropic")
-    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, burn=500, stride=15)
+    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, burn=400, samples=320, stride=14)
     stretch, grid = found["deformation"][..., 0, 0], np.linspace(0.85, 1.12, 1000)
     assert np.ptp(found["deformation"][..., [0, 1, 2], [0, 1, 2]], axis=-1).max() < 1e-5
 
@@ -116,7 +116,7 @@ def test_full_cell(image_springs):
     """Means and variances of all six components and of the volume, against importance sampling."""
     supercell, pressure, rng = image_springs.supercell, 0.2 * GPA, np.random.default_rng(0)
     dynamics = sampler("md", image_springs.potential, supercell, "full")
-    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, burn=500, stride=15, count=48)
+    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, burn=400, samples=320, stride=14, count=48)
     upper = np.triu_indices(3)
     components, volume = found["deformation"][..., *upper], np.linalg.det(found["deformation"])
     np.testing.assert_allclose(found["deformation"], np.swapaxes(found["deformation"], -1, -2), atol=1e-7)
@@ -192,7 +192,7 @@ def test_two_atoms(two_atoms, method):
 def perovskite_runs(springs):
     """40 atoms of an anharmonic perovskite with a full cell under pressure, by both methods."""
     supercell, runs = Supercell.from_matrix([2, 2, 2]), {}
-    lengths = {"md": {"burn": 800, "stride": 20, "samples": 200}, "mc": {"burn": 200, "stride": 4, "samples": 400}}
+    lengths = {"md": {"burn": 600, "stride": 20, "samples": 160}, "mc": {"burn": 200, "stride": 4, "samples": 400}}
     for method, length in lengths.items():
         chosen = sampler(method, springs, supercell, "full")
         runs[method] = replicas(chosen, springs, supercell, TEMPERATURE, 0.5 * GPA, count=16, **length)

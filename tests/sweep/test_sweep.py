@@ -1,16 +1,12 @@
 """Sweeps: what they report, that they compile once, and that nothing stops them for good."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import builders
 import h5py
 import numpy as np
 import pytest
+from killed import kill_sweep
 
 import anharmonic as ah
 from anharmonic.clusters import ClusterBasis
@@ -48,28 +44,12 @@ def assert_same(one, other):
         np.testing.assert_array_equal(values, other.samples[name])
 
 
-def kill_at(chunk, wait, arguments):
-    """Start a sweep in another process, and kill it some time after it has done `chunk` chunks."""
-    process = subprocess.Popen([sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
-    try:
-        for line in process.stdout:
-            if line.strip() == "finished" or int(line) >= chunk:
-                break
-        time.sleep(wait)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        rest = process.communicate()[0]
-    assert process.returncode == -signal.SIGKILL
-    assert "finished" not in line + rest
-
-
 def test_killed_sweeps_resume(undisturbed, salt, tmp_path):
     """SIGKILL at a random moment, the same command again: the same summary, bit for bit."""
     method, expected = undisturbed
     salt.save(tmp_path / "salt.h5")
     file, rng, done = tmp_path / "run.h5", np.random.default_rng(), []
-    arguments = [Path(__file__).with_name("killed.py"), tmp_path / "salt.h5", file, json.dumps(options(method))]
-    kill_at(rng.integers(8, 20), rng.uniform(0, 0.05), arguments)
+    kill_sweep(tmp_path / "salt.h5", file, options(method), rng.integers(8, 20), rng.uniform(0, 0.05))
     with h5py.File(file) as stopped:
         before = stopped.attrs["step"] // (200 if method == "md" else 40)
     resumed = ah.sweep(salt, file=file, on_chunk=lambda p, plan: done.append(p.step), **options(method))
