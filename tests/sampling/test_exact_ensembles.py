@@ -24,6 +24,7 @@ from anharmonic.sampling import LangevinDynamics, MonteCarlo, strain_modes
 TEMPERATURE = 300.0
 FINE, WRONG = 4.0, 6.0
 """Largest z-score of a right answer, and least of a wrong one."""
+LENGTHS = {"burn": 400, "samples": 320, "stride": 14}
 TIMES = {"timestep": 3.0, "friction": 0.02, "cell_friction": 0.02, "barostat_time": 200.0}
 
 
@@ -93,7 +94,7 @@ def test_isotropic_cell_under_pressure(image_springs):
     """The density of the cell's one degree of freedom, and the energies given it."""
     pressure, supercell = 0.3 * GPA, image_springs.supercell
     dynamics = sampler("md", image_springs.potential, supercell, "isotropic")
-    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, burn=400, samples=320, stride=14)
+    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, **LENGTHS)
     stretch, grid = found["deformation"][..., 0, 0], np.linspace(0.85, 1.12, 1000)
     assert np.ptp(found["deformation"][..., [0, 1, 2], [0, 1, 2]], axis=-1).max() < 1e-5
 
@@ -116,7 +117,7 @@ def test_full_cell(image_springs):
     """Means and variances of all six components and of the volume, against importance sampling."""
     supercell, pressure, rng = image_springs.supercell, 0.2 * GPA, np.random.default_rng(0)
     dynamics = sampler("md", image_springs.potential, supercell, "full")
-    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, burn=400, samples=320, stride=14, count=48)
+    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, count=48, **LENGTHS)
     upper = np.triu_indices(3)
     components, volume = found["deformation"][..., *upper], np.linalg.det(found["deformation"])
     np.testing.assert_allclose(found["deformation"], np.swapaxes(found["deformation"], -1, -2), atol=1e-7)
@@ -136,7 +137,7 @@ def test_full_cell(image_springs):
         mean = weights @ reference
         assert abs(z_score(values, mean)) < FINE
         assert abs(z_score((values - mean) ** 2, weights @ (reference - mean) ** 2)) < FINE
-    with_volume = weights * trial_volume
+    with_volume = weights * trial_volume**2
     assert abs(z_score(volume, with_volume @ trial_volume / with_volume.sum())) > WRONG
 
 
