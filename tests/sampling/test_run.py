@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import equinox as eqx
 import h5py
 import jax
 import numpy as np
@@ -83,6 +84,37 @@ def test_samples(finished):
     options, stored = read_samples(folder / "6.h5")
     assert options["temperatures"] == [150.0, 300.0]
     np.testing.assert_array_equal(stored["energy"], samples["energy"])
+
+
+class Dice(eqx.Module):
+    """A sampler that only throws its keys."""
+
+    def init(self, key, displacements, deformation, conditions, lattice, translations):
+        return DiceState(displacements, deformation, jax.random.uniform(key))
+
+    def step(self, key, state, conditions, lattice, translations):
+        return DiceState(state.displacements, state.deformation, jax.random.uniform(key))
+
+    def observe(self, state, conditions):
+        return {"thrown": state.thrown, "temperature": conditions.temperature}
+
+
+class DiceState(eqx.Module):
+    displacements: jax.Array
+    deformation: jax.Array
+    thrown: jax.Array
+
+
+def test_keys_and_conditions_of_steps(springs):
+    """Step n has the run's key with n folded in, whatever the chunk or the temperature; no number comes twice."""
+    run = replace(make_run(springs, "md"), sampler=Dice(), sampling=Sampling(1, 4))
+    progress = begin(run)
+    run.go(progress)
+    samples, key = progress.columns(), jax.random.key(5)
+    expected = [jax.random.uniform(jax.random.fold_in(key, n)) for n in range(1, 25)]
+    np.testing.assert_array_equal(samples["thrown"], np.array(expected))
+    assert len(np.unique(samples["thrown"])) == 24
+    np.testing.assert_array_equal(samples["temperature"], np.repeat([150.0, 300.0], 12))
 
 
 def test_seeds_differ_and_repeat(finished, springs):
