@@ -128,7 +128,7 @@ class LangevinDynamics(eqx.Module):
         total = state.energy + kinetic + self._cell_energy(state) + self._work(state, conditions)
         return {
             "energy": state.energy,
-            "kinetic_temperature": 2 * kinetic / (3 * (n_atoms - 1) * BOLTZMANN),
+            "kinetic_temperature": 2 * kinetic / (3 * max(n_atoms - 1, 1) * BOLTZMANN),
             "conserved": total - state.heat,
         }
 

@@ -14,8 +14,38 @@ CHUNK = 10
 LENGTHS = {"md": (4000, 8000), "mc": (800, 1600)}
 
 
+class ChunkedPlan:
+    """Lengths of the stages of a plan, in whole chunks; mixed into dataclasses with these fields.
+
+    ``method``, ``equilibration`` and ``production`` (steps, or None for the default), ``pressure_GPa``.
+    """
+
+    @property
+    def sampling(self):
+        """Stride and chunk of the run."""
+        return Sampling(STRIDE[self.method], CHUNK)
+
+    @property
+    def chunk_steps(self):
+        """Steps in a chunk."""
+        return STRIDE[self.method] * CHUNK
+
+    def _round_lengths(self):
+        """Fill in default lengths and round all up to whole chunks."""
+        for name, default in zip(("equilibration", "production"), LENGTHS[self.method], strict=True):
+            steps = default if getattr(self, name) is None else getattr(self, name)
+            if steps < 1:
+                raise AnharmonicError(f"{name} is at least one step; found {steps}")
+            object.__setattr__(self, name, -(-int(steps) // self.chunk_steps) * self.chunk_steps)
+
+    def _stage(self, temperature, label):
+        """The stage at one temperature (K)."""
+        lengths = self.equilibration // self.chunk_steps, self.production // self.chunk_steps
+        return Stage(temperature, self.pressure_GPa * GPA, label, *lengths)
+
+
 @dataclass(frozen=True)
-class SweepPlan:
+class SweepPlan(ChunkedPlan):
     """Options of a sweep that decide its numbers.
 
     Attributes
@@ -67,36 +97,18 @@ class SweepPlan:
             raise AnharmonicError(
                 f"time step and friction are above 0; found {self.timestep:g} fs and {self.friction:g} 1/fs"
             )
-        for name, default in zip(("equilibration", "production"), LENGTHS[self.method], strict=True):
-            steps = default if getattr(self, name) is None else getattr(self, name)
-            if steps < 1:
-                raise AnharmonicError(f"{name} is at least one step; found {steps}")
-            object.__setattr__(self, name, self._whole_chunks(steps) * self.chunk_steps)
-
-    @property
-    def sampling(self):
-        """Stride and chunk of the run."""
-        return Sampling(STRIDE[self.method], CHUNK)
-
-    @property
-    def chunk_steps(self):
-        """Steps in a chunk."""
-        return STRIDE[self.method] * CHUNK
+        self._round_lengths()
 
     @property
     def stages(self):
         """The stages in the order in which they are run."""
         rising = [(t, "heating") for t in self.temperatures] if self.direction != "cooling" else []
         falling = [(t, "cooling") for t in self.temperatures[::-1]] if self.direction != "heating" else []
-        lengths = self.equilibration // self.chunk_steps, self.production // self.chunk_steps
-        return tuple(Stage(t, self.pressure_GPa * GPA, label, *lengths) for t, label in rising + falling)
+        return tuple(self._stage(t, label) for t, label in rising + falling)
 
     def options(self, potential_digest):
         """JSON-like record of everything that decides the numbers."""
         return asdict(self) | {"potential": potential_digest}
-
-    def _whole_chunks(self, steps):
-        return -(-int(steps) // self.chunk_steps)
 
 
 def _nested_tuple(value):

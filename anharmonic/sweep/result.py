@@ -38,10 +38,7 @@ class SweepResult:
 
     def save(self, folder):
         """Write summary.json into a folder."""
-        path = Path(folder) / "summary.json"
-        with replacing(path) as part:
-            part.write_text(json.dumps(self.summary, indent=1) + "\n")
-        return path
+        return write_summary(self.summary, folder)
 
     def plot(self, folder):
         """Draw lattice.png and order.png into a folder; returns their paths."""
@@ -51,6 +48,14 @@ class SweepResult:
         draw_lattice(self.summary, paths[0])
         draw_order(self.summary, paths[1])
         return paths
+
+
+def write_summary(summary, folder):
+    """Write summary.json into a folder; returns its path."""
+    path = Path(folder) / "summary.json"
+    with replacing(path) as part:
+        part.write_text(json.dumps(summary, indent=1) + "\n")
+    return path
 
 
 def summarise(potential, supercell, plan, samples):

@@ -1,6 +1,5 @@
 """A run at one temperature, or a few in turn: NVE, NVT or NPT, with snapshots."""
 
-import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -9,12 +8,11 @@ import numpy as np
 
 from anharmonic.analysis import TiltModes, lattice_parameters
 from anharmonic.analysis.tilts import LABELS, angles
-from anharmonic.files import replacing
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
 from anharmonic.sampling.langevin import LangevinDynamics
 from anharmonic.sampling.runfile import load_progress, save_progress
-from anharmonic.sweep.result import plain, point_record, run_warnings, stage_samples
+from anharmonic.sweep.result import plain, point_record, run_warnings, stage_samples, write_summary
 from anharmonic.sweep.simulation_plan import SimulationPlan
 from anharmonic.sweep.sweep import build_run, potential_digest
 
@@ -62,10 +60,7 @@ class SimulationResult:
 
     def save(self, folder):
         """Write summary.json into a folder."""
-        path = Path(folder) / "summary.json"
-        with replacing(path) as part:
-            part.write_text(json.dumps(self.summary, indent=1) + "\n")
-        return path
+        return write_summary(self.summary, folder)
 
     def plot(self, folder):
         """Draw series.png into a folder."""

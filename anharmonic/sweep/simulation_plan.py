@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 
-from anharmonic.conventions import GPA
 from anharmonic.errors import AnharmonicError
-from anharmonic.sampling.run import Sampling, Stage
-from anharmonic.sweep.plan import CHUNK, LENGTHS, METHODS, STRIDE
+from anharmonic.sweep.plan import METHODS, ChunkedPlan
 from anharmonic.sweep.start import GROUND_STATE
 
 ENSEMBLES = {"md": ("nve", "nvt", "npt"), "mc": ("nvt", "npt")}
 
 
 @dataclass(frozen=True)
-class SimulationPlan:
+class SimulationPlan(ChunkedPlan):
     """Options of a simulation that decide its numbers.
 
     Attributes
@@ -72,24 +70,9 @@ class SimulationPlan:
             raise AnharmonicError("npt has a flexible cell, found a fixed one: that is nvt")
         object.__setattr__(self, "cell", (self.cell or "full") if self.ensemble == "npt" else "fixed")
         object.__setattr__(self, "temperatures", tuple(map(float, self.temperatures)))
-        for name, default in zip(("equilibration", "production"), LENGTHS[self.method], strict=True):
-            steps = default if getattr(self, name) is None else getattr(self, name)
-            if steps < 1:
-                raise AnharmonicError(f"{name} is at least one step; found {steps}")
-            object.__setattr__(self, name, -(-steps // self.chunk_steps) * self.chunk_steps)
-
-    @property
-    def sampling(self):
-        """Stride and chunk of the run."""
-        return Sampling(STRIDE[self.method], CHUNK)
-
-    @property
-    def chunk_steps(self):
-        """Steps in a chunk."""
-        return STRIDE[self.method] * CHUNK
+        self._round_lengths()
 
     @property
     def stages(self):
         """The stages in the order in which they are run."""
-        lengths = self.equilibration // self.chunk_steps, self.production // self.chunk_steps
-        return tuple(Stage(t, self.pressure_GPa * GPA, "", *lengths) for t in self.temperatures)
+        return tuple(self._stage(t, "") for t in self.temperatures)

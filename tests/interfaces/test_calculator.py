@@ -93,9 +93,11 @@ def test_order_and_wrapping(atoms, springs):
     np.testing.assert_allclose(other.get_potential_energies(), before[2][order], atol=1e-9)
 
 
-def test_one_calculator_for_changing_atoms(atoms, springs):
+def test_one_calculator_for_changing_atoms(atoms, springs, monkeypatch):
     """The kept assignment never gives other numbers than a fresh one: steps, jumps, swaps, other cells."""
-    rng, calculator = np.random.default_rng(5), atoms.calc
+    rng, calculator, mapped = np.random.default_rng(5), atoms.calc, []
+    own = "anharmonic.interfaces.calculator.map_atoms"
+    monkeypatch.setattr(own, lambda *arguments: mapped.append(1) or ah.map_atoms(*arguments))
     steps = [
         lambda a: a.positions.__iadd__(0.05 * rng.normal(size=(40, 3))),
         lambda a: a.wrap(),
@@ -106,13 +108,17 @@ def test_one_calculator_for_changing_atoms(atoms, springs):
         lambda a: a.set_cell(np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1]]) @ a.cell[:]),
     ]
     atoms = atoms[np.argsort(atoms.numbers)]
+    remapped = []
     for change in steps:
         change(atoms)
         atoms.calc = calculator
+        mapped.clear()
         kept = atoms.get_potential_energy(), atoms.get_forces()
+        remapped.append(len(mapped))
         atoms.calc = ah.Calculator(springs, extrapolation="ignore")
         np.testing.assert_allclose(kept[0], atoms.get_potential_energy(), atol=1e-9)
         np.testing.assert_allclose(kept[1], atoms.get_forces(), atol=1e-9)
+    assert remapped[0] == 1 and sum(remapped[1:4]) == 0 and remapped[4] == 1
     other = distorted(springs.crystal, MATRICES["2x2x2"], 6)
     atoms = other.to_atoms()
     atoms.calc = calculator

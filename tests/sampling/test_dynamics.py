@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import builders
 import numpy as np
 import pytest
 
+from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.crystal import Supercell
 from anharmonic.potential import precision
@@ -88,3 +90,17 @@ def test_start_draws_a_thermal_state(springs):
         assert float(state.heat) == 0
         assert abs(state.momenta.sum(axis=(0, 2))).max() < 1e-4 * abs(state.momenta).sum()
         assert state.cell_momenta.shape == (6,)
+
+
+def test_one_atom_has_no_kinetic_temperature():
+    """Its momentum is zero; the cell still moves, and nothing is divided by zero."""
+    crystal, supercell = builders.simple_cubic(), Supercell.from_matrix([1, 1, 1])
+    potential = builders.polynomial(ClusterBasis(crystal, pairs=1), [[0.0, 5.0]])
+    dynamics = LangevinDynamics.create(crystal, supercell, strain_modes("full"))
+    observer, translations = Observer(np.zeros((0, 1, 3, 1)), None), potential.lattice.topology.translations(supercell)
+    lattice = potential.lattice.cast("float32")
+    run = Run(dynamics, lattice, translations, observer, (Stage(300.0, production=2),), Sampling(5, 5))
+    progress = run.start(np.zeros((1, 3, 1)), np.eye(3))
+    run.go(progress)
+    assert progress.columns()["kinetic_temperature"].max() < 1e-6
+    assert np.ptp(progress.columns()["deformation"], axis=0).max() > 0
