@@ -17,10 +17,10 @@ def points_table(title, points, with_direction=True):
             *([p["direction"]] if with_direction else []),
             p["phase"] + (" ?" if p["doubtful"] else ""),
             p["glazer"],
-            *(with_error(p[k], p[f"{k}_error"]) for k in "abc"),
+            *(with_error(p[k], p["errors"][k]) for k in "abc"),
             *([_angles(p, "tilt_in_phase"), _angles(p, "tilt_anti_phase")] if has_tilts else []),
             *([f"{p['kinetic_temperature_K']:.1f}"] if dynamics and not with_direction else []),
-            with_error(1000 * p["energy"], 1000 * p["energy_error"], 2),
+            with_error(1000 * p["energy"], 1000 * p["errors"]["energy"], 2),
             f"{p['drift_meV_per_atom_per_ps']:.1e}" if dynamics else f"{p['acceptance']:.2f}",
         ]
         for p in points

@@ -13,7 +13,6 @@ from anharmonic.interfaces.style import COLOURS, MARKERS, MUTED, PAGE, figure
 
 DIRECTIONS = ("heating", "cooling")
 AXIS_LABELS = ("unique axis", "second axis", "third axis")
-ERROR_KEYS = ("a_error", "b_error", "c_error")
 DISTINCT_SIGMAS = 5
 DODGE = 0.004  # of the temperature range, between markers that would hide each other
 
@@ -33,7 +32,7 @@ def draw_lattice(summary, path):
         panels = drawing.subplots(len(directions), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         for axes, direction in zip(panels, directions, strict=True):
             points = _points_of(summary, direction)
-            values, errors = (_column(points, keys) for keys in ("abc", ERROR_KEYS))
+            values, errors = (_column(these, "abc") for these in (points, _errors_of(points)))
             _draw_axes(axes, points, values, errors, direction)
             axes.set_ylabel("Lattice parameter (Å)")
         _finish(drawing, panels[:, None], directions, summary)
@@ -100,14 +99,14 @@ def _length_apart(lengths):
 
 def _other_axes(point, unique):
     others = [(unique + 1) % 3, (unique + 2) % 3]
-    (lengths,), (errors,) = _column([point], "abc"), _column([point], ERROR_KEYS)
+    (lengths,), (errors,) = _column([point], "abc"), _column(_errors_of([point]), "abc")
     difference = lengths[others[1]] - lengths[others[0]]
     is_larger = difference > DISTINCT_SIGMAS * np.hypot(*errors[others])
     return others[::-1] if is_larger else others
 
 
 def _draw_tilts(row, points, direction):
-    values, errors = np.abs(_tilts_of(points, "")), _tilts_of(points, "_error")
+    values, errors = np.abs(_tilts_of(points)), _tilts_of(_errors_of(points))
     for axes, value, error in zip(row, values, errors, strict=True):
         _draw_axes(axes, points, value, error, direction)
     row[0].set_ylabel("In-phase tilt (°)")
@@ -115,7 +114,7 @@ def _draw_tilts(row, points, direction):
 
 
 def _draw_distortion(row, points, direction):
-    values, errors = (_column(points, keys) for keys in ("abc", ERROR_KEYS))
+    values, errors = (_column(these, "abc") for these in (points, _errors_of(points)))
     mean = values.mean(axis=1, keepdims=True)
     _draw_axes(row[0], points, 100 * (values / mean - 1), 100 * errors / mean, direction)
     row[0].set_ylabel("Length against mean (%)")
@@ -186,9 +185,13 @@ def _column(points, keys):
 
 def _tilts(point):
     """In-phase and anti-phase angles of a point, shape (2, 3), NaN where there is none."""
-    return _tilts_of([point], "")[:, 0]
+    return _tilts_of([point])[:, 0]
 
 
-def _tilts_of(points, ending):
-    keys = ("tilt_in_phase" + ending, "tilt_anti_phase" + ending)
+def _errors_of(points):
+    return [p["errors"] for p in points]
+
+
+def _tilts_of(points):
+    keys = "tilt_in_phase", "tilt_anti_phase"
     return np.array([[p.get(key) or [None] * 3 for p in points] for key in keys], float)

@@ -36,11 +36,11 @@ class SweepResult:
         """Records per temperature and direction, in the order in which they were run."""
         return self.summary["points"]
 
-    def save(self, folder):
+    def save(self, folder="."):
         """Write summary.json into a folder."""
         return write_summary(self.summary, folder)
 
-    def plot(self, folder):
+    def plot(self, folder="."):
         """Draw lattice.png and order.png into a folder; returns their paths."""
         from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
 
@@ -100,9 +100,8 @@ def point_record(crystal, supercell, plan, modes, stage, samples):
         "glazer": phase.glazer,
         "space_group": phase.space_group,
         **{name: lengths.mean[k] for k, name in enumerate("abc")},
-        **{f"{name}_error": lengths.error[k] for k, name in enumerate("abc")},
         "energy": energy.mean,
-        "energy_error": energy.error,
+        "errors": dict(zip("abc", lengths.error, strict=True)) | {"energy": energy.error},
         "n_samples": len(samples["energy"]),
         "correlation_time_samples": energy.correlation_time,
         "doubtful": bool(any(phase.doubtful)),
@@ -111,7 +110,7 @@ def point_record(crystal, supercell, plan, modes, stage, samples):
     if tangents is not None:
         tilts = tilt_estimate(tangents)
         point |= {"tilt_in_phase": abs(tilts.mean[:3]), "tilt_anti_phase": abs(tilts.mean[3:])}
-        point |= {"tilt_in_phase_error": tilts.error[:3], "tilt_anti_phase_error": tilts.error[3:]}
+        point["errors"] |= {"tilt_in_phase": tilts.error[:3], "tilt_anti_phase": tilts.error[3:]}
     return point | _health(plan, crystal.n_sites * supercell.n_cells, samples)
 
 

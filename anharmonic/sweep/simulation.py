@@ -58,11 +58,11 @@ class SimulationResult:
     samples: dict = field(repr=False)
     series: dict = field(repr=False)
 
-    def save(self, folder):
+    def save(self, folder="."):
         """Write summary.json into a folder."""
         return write_summary(self.summary, folder)
 
-    def plot(self, folder):
+    def plot(self, folder="."):
         """Draw series.png into a folder."""
         from anharmonic.interfaces.run_figures import draw_series
 

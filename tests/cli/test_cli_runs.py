@@ -41,7 +41,7 @@ def test_sweep(call, springs, swept):
     assert done.code == 0, done.err
     summary = json.loads((swept / "summary.json").read_text())
     assert [p["temperature_K"] for p in summary["points"]] == [100, 200]
-    keys = {"phase", "a", "b", "c", "a_error", "tilt_in_phase", "tilt_anti_phase", "energy"}
+    keys = {"phase", "a", "b", "c", "errors", "tilt_in_phase", "tilt_anti_phase", "energy"}
     assert keys <= set(summary["points"][0])
     assert all((swept / name).stat().st_size > 5000 for name in ("lattice.png", "order.png", "run.h5"))
     assert "100  heating" in done.out and "drift" in done.out and "transition" in done.out

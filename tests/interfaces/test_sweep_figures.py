@@ -33,13 +33,14 @@ def point(temperature, direction, permutation, rng):
         "phase": phase[0],
         "glazer": phase[1],
         **dict(zip("abc", lengths.tolist(), strict=True)),
-        **dict.fromkeys(("a_error", "b_error", "c_error"), length_error),
         "tilt_in_phase": (plus + rng.normal(scale=tilt_error, size=3)).tolist(),
         "tilt_anti_phase": (-minus + rng.normal(scale=tilt_error, size=3)).tolist(),
-        "tilt_in_phase_error": [tilt_error] * 3,
-        "tilt_anti_phase_error": [tilt_error] * 3,
         "energy": 3.8e-4 * temperature,
-        "energy_error": 1e-4,
+        "errors": {
+            **dict.fromkeys("abc", length_error),
+            **dict.fromkeys(("tilt_in_phase", "tilt_anti_phase"), [tilt_error] * 3),
+            "energy": 1e-4,
+        },
     }
 
 
@@ -61,7 +62,7 @@ def without_tilts():
     for t in range(200, 500, 20):
         strain = 0.01 if t < 380 else 0.0
         tilts = {"tilt_in_phase": None, "tilt_anti_phase": None, "phase": "tetragonal" if strain else "cubic"}
-        lengths = {"a": 4.0, "b": 4.0 * (1 + strain), "c": 4.0, "a_error": 1e-3, "b_error": 1e-3, "c_error": 1e-3}
+        lengths = {"a": 4.0, "b": 4.0 * (1 + strain), "c": 4.0, "errors": dict.fromkeys("abc", 1e-3)}
         points.append({"temperature_K": t, "direction": "heating", "glazer": None, **tilts, **lengths})
     transitions = find_transitions(points, "heating")
     summary = {"potential": "BaTiO3", "supercell": [[0, 4, 4], [4, 0, 4], [4, 4, 0]], "method": "mc"}

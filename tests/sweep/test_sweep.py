@@ -86,7 +86,7 @@ def test_points(undisturbed):
     points = result.points()
     assert [(p["temperature_K"], p["direction"]) for p in points] == [(200, "cooling"), (100, "cooling")]
     for point in points:
-        assert {"phase", "a", "b", "c", "a_error", "energy", "energy_error", "n_samples"} <= set(point)
+        assert {"phase", "a", "b", "c", "errors", "energy", "n_samples"} <= set(point)
         assert point["n_samples"] == {"md": 200, "mc": 200}[method]
         dynamics = {"kinetic_temperature_K", "drift_meV_per_atom_per_ps"}
         assert (dynamics if method == "md" else {"acceptance", "strain_acceptance"}) <= set(point)
