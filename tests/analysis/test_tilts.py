@@ -12,7 +12,7 @@ from anharmonic.crystal import Configuration, Crystal, Supercell
 from anharmonic.crystal.mapping import map_atoms
 from anharmonic.errors import AnharmonicError
 
-EXPERIMENTAL = Path("/work/shared/data/structures/experimental")
+EXPERIMENTAL = Path(__file__).parents[2].parent / "shared" / "data" / "structures" / "experimental"
 UNTIDY = [[2, 2, 0], [0, 2, 2], [4, 0, 2]]
 needs_data = pytest.mark.skipif(not EXPERIMENTAL.is_dir(), reason="shared data not present")
 
