@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import optax
 
+from anharmonic.fitting.linear import is_linear
 from anharmonic.fitting.prediction import loss
 
 
@@ -60,8 +61,7 @@ def train(lattice, offsets, training, validation, schedule, on_check=lambda step
     on_check : callable
         Called with ``(step, curve)`` after every check, for progress.
     """
-    trainable = jax.tree.map(eqx.is_array_like, lattice.model)
-    trainable = _freeze_scales(lattice.model, trainable)
+    trainable = _freeze_scales(lattice.model, jax.tree.map(eqx.is_array_like, lattice.model))
     parameters, fixed = eqx.partition(lattice.model, trainable)
     optimiser = optax.adamw(_learning_rate(schedule), weight_decay=schedule.weight_decay)
     variables = (jax.tree.map(jax.numpy.asarray, parameters), jax.numpy.asarray(offsets))
@@ -104,8 +104,6 @@ def _learning_rate(schedule):
 
 def _freeze_scales(model, trainable):
     """Mark the standardisation of features as not trained."""
-    from anharmonic.fitting.linear import is_linear
-
     return jax.tree.map(
         lambda part, flags: eqx.tree_at(lambda e: e.scales, flags, False) if is_linear(part) else flags,
         model, trainable, is_leaf=is_linear,
