@@ -30,6 +30,10 @@ class ChunkedPlan:
         """Steps in a chunk."""
         return STRIDE[self.method] * CHUNK
 
+    def options(self, potential_digest):
+        """JSON-like record of everything that decides the numbers."""
+        return asdict(self) | {"potential": potential_digest}
+
     def _round_lengths(self):
         """Fill in default lengths and round all up to whole chunks."""
         for name, default in zip(("equilibration", "production"), LENGTHS[self.method], strict=True):
@@ -105,10 +109,6 @@ class SweepPlan(ChunkedPlan):
         rising = [(t, "heating") for t in self.temperatures] if self.direction != "cooling" else []
         falling = [(t, "cooling") for t in self.temperatures[::-1]] if self.direction != "heating" else []
         return tuple(self._stage(t, label) for t, label in rising + falling)
-
-    def options(self, potential_digest):
-        """JSON-like record of everything that decides the numbers."""
-        return asdict(self) | {"potential": potential_digest}
 
 
 def _nested_tuple(value):

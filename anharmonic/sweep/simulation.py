@@ -1,6 +1,6 @@
 """A run at one temperature, or a few in turn: NVE, NVT or NPT, with snapshots."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import equinox as eqx
@@ -11,10 +11,9 @@ from anharmonic.analysis.tilts import LABELS, angles
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
 from anharmonic.sampling.langevin import LangevinDynamics
-from anharmonic.sampling.runfile import load_progress, save_progress
 from anharmonic.sweep.result import plain, point_record, run_warnings, stage_samples, write_summary
 from anharmonic.sweep.simulation_plan import SimulationPlan
-from anharmonic.sweep.sweep import build_run, potential_digest
+from anharmonic.sweep.sweep import begin, build_run, checkpoints, potential_digest
 
 
 class Microcanonical(eqx.Module):
@@ -102,12 +101,10 @@ def simulate(potential, start, file=None, trajectory=None, on_chunk=lambda progr
     potential, (state, name) = load(potential), start
     supercell = state.supercell
     plan = SimulationPlan(tuple(map(tuple, supercell.matrix.tolist())), start=name, **options)
-    recorded = asdict(plan) | {"potential": potential_digest(potential)}
+    recorded = plan.options(potential_digest(potential))
     with precision(plan.dtype):
         run = _build(potential, supercell, plan)
-        progress = load_progress(file, recorded) if file else None
-        if progress is None:
-            progress = run.start(state.displacements, state.deformation)
+        progress = begin(run, file, recorded, lambda: (state.displacements, state.deformation))
         if trajectory:
             trajectory.cut(progress.step)
 
@@ -116,7 +113,7 @@ def simulate(potential, start, file=None, trajectory=None, on_chunk=lambda progr
                 trajectory.add(progress, plan)
             on_chunk(progress, plan)
 
-        run.go(progress, (lambda p: save_progress(file, p, recorded)) if file else lambda p: None, chunk_done)
+        run.go(progress, checkpoints(file, recorded), chunk_done)
     samples = progress.columns()
     found = potential, supercell, plan, samples
     return SimulationResult(_summary(*found), samples, _series(*found))

@@ -56,13 +56,23 @@ def sweep(potential, supercell, temperatures, file=None, on_chunk=lambda progres
     cells = Supercell.from_matrix(plan.supercell)
     with precision(plan.dtype):
         run = build_run(potential, cells, plan)
-        progress = load_progress(file, recorded) if file else None
-        if progress is None:
-            _check_writable(file)
-            progress = run.start(*_start_state(potential, cells, plan))
-        checkpoint = (lambda p: save_progress(file, p, recorded)) if file else (lambda p: None)
-        run.go(progress, checkpoint, lambda p: on_chunk(p, plan))
+        progress = begin(run, file, recorded, lambda: _start_state(potential, cells, plan))
+        run.go(progress, checkpoints(file, recorded), lambda p: on_chunk(p, plan))
     return SweepResult(summarise(potential, cells, plan, progress.columns()), progress.columns())
+
+
+def begin(run, file, recorded, start):
+    """Progress of a run: continued from `file`, or from the state (u, F) that `start` makes."""
+    progress = load_progress(file, recorded) if file else None
+    if progress is None:
+        _check_writable(file)
+        progress = run.start(*start())
+    return progress
+
+
+def checkpoints(file, recorded):
+    """What saves the progress of a run with its options; nothing if there is no file."""
+    return (lambda progress: save_progress(file, progress, recorded)) if file else (lambda progress: None)
 
 
 def build_run(potential, supercell, plan):
