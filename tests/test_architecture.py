@@ -16,14 +16,15 @@ MAY_IMPORT = {
     "crystal": set(),
     "clusters": {"crystal"},
     "potential": {"crystal", "clusters"},
+    "evaluation": {"crystal", "clusters", "potential"},
     "data": {"crystal"},
     "fitting": {"crystal", "clusters", "potential", "data"},
     "analysis": {"crystal", "clusters"},
-    "sampling": {"crystal", "clusters", "potential"},
-    "interfaces": {"crystal", "clusters", "potential", "analysis", "data", "fitting"},
-    "sweep": {"crystal", "clusters", "potential", "analysis", "data", "fitting", "sampling", "interfaces"},
-    "cli": {"crystal", "clusters", "potential", "analysis", "data", "fitting", "sampling", "interfaces", "sweep"},
+    "sampling": {"crystal", "clusters", "potential", "evaluation"},
+    "interfaces": {"crystal", "clusters", "potential", "evaluation", "analysis", "data", "fitting"},
 }
+MAY_IMPORT["sweep"] = MAY_IMPORT["interfaces"] | {"sampling", "interfaces"}
+MAY_IMPORT["cli"] = MAY_IMPORT["sweep"] | {"sweep"}
 """Folders that each folder may import, besides itself and the base modules."""
 
 MODULE_LINES, FUNCTION_LINES = 300, 60

@@ -1,18 +1,17 @@
-"""Colours of the grid of cells: sites of one colour share no cluster and move at once."""
-
-from itertools import product
+"""Colours of the grid of cells: cells of one colour share no cluster around a site and move at once."""
 
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
 
-MAX_COLOURS = 1000
+MAX_COLOURS = 100
 
 
 def colour_cells(supercell, conflicts):
-    """Periodic colouring of the cells of a supercell with the fewest colours.
+    """Linear colouring of the cells of a supercell with the fewest colours.
 
-    Cell n gets colour n mod p, where p divides the shape of the grid.
+    Cell n gets colour ``c . n mod q``, with whole numbers c for which this is periodic.
+    All colours have equally many cells.
 
     Parameters
     ----------
@@ -28,7 +27,8 @@ def colour_cells(supercell, conflicts):
     Raises
     ------
     AnharmonicError
-        If the supercell is so small that a site shares a cluster with its own image.
+        If the supercell is so small that a site shares a cluster with its own image, or
+        no colouring is found.
     """
     conflicts = np.asarray(conflicts).reshape(-1, 3)
     if len(conflicts) and not supercell.reduce(conflicts).any(axis=1).all():
@@ -36,18 +36,22 @@ def colour_cells(supercell, conflicts):
             f"the supercell {supercell.matrix.tolist()} is too small for parallel Monte Carlo: a site shares a cluster "
             "with its own periodic image. Use a larger supercell, or molecular dynamics."
         )
-    periods = [[p for p in range(1, n + 1) if n % p == 0] for n in supercell.shape]
-    for period in sorted(product(*periods), key=np.prod):
-        if np.prod(period) > MAX_COLOURS:
-            break
-        colours = _colours(supercell.cells, period)
-        neighbours = supercell.reduce(supercell.cells[None] + conflicts[:, None])
-        if not (_colours(neighbours, period) == colours).any():
-            return np.argsort(colours, kind="stable").reshape(int(np.prod(period)), -1).astype(np.int32)
+    for n_colours in range(1, min(MAX_COLOURS, supercell.n_cells) + 1):
+        vector = _colour_vector(n_colours, supercell.hermite, conflicts)
+        if vector is not None:
+            colours = supercell.cells @ vector % n_colours
+            return np.argsort(colours, kind="stable").reshape(n_colours, -1).astype(np.int32)
     raise AnharmonicError(
-        f"no colouring of the supercell {supercell.matrix.tolist()} with at most {MAX_COLOURS} colours"
+        f"no colouring of the supercell {supercell.matrix.tolist()} with at most {MAX_COLOURS} colours; "
+        "choose a supercell whose lengths have small factors"
     )
 
 
-def _colours(cells, period):
-    return np.ravel_multi_index(np.moveaxis(cells % np.array(period), -1, 0), period)
+def _colour_vector(n_colours, hermite, conflicts):
+    """A vector c (3,) that colours without conflicts, or None."""
+    last = [c for c in range(n_colours) if hermite[2, 2] * c % n_colours == 0]
+    choices = np.stack(np.meshgrid(range(n_colours), range(n_colours), last, indexing="ij"), axis=-1).reshape(-1, 3)
+    choices = choices[(choices @ hermite.T % n_colours == 0).all(axis=1)]
+    choices = choices[(choices @ conflicts.T % n_colours != 0).all(axis=1)]
+    choices = choices[np.gcd(np.gcd.reduce(choices, axis=1), n_colours) == 1]
+    return choices[0] if len(choices) else None

@@ -18,6 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.conventions import BOLTZMANN, KINETIC
+from anharmonic.evaluation.fields import outer, transform
+from anharmonic.sampling.noise import normal
 
 BAROSTAT_TEMPERATURE = 300.0
 
@@ -35,8 +37,8 @@ class DynamicsState(eqx.Module):
         p_s, conjugate to u (eV fs/A).
     cell_momenta : array, shape (n_modes,)
         pi (eV fs).
-    energy, by_displacement, by_deformation : arrays
-        U and its gradients at u and F.
+    by_displacement, by_deformation : arrays
+        Gradients of U at u and F.
     heat : array
         Energy (eV) that the thermostats have put in; H - heat is conserved.
     """
@@ -45,7 +47,6 @@ class DynamicsState(eqx.Module):
     deformation: jax.Array
     momenta: jax.Array
     cell_momenta: jax.Array
-    energy: jax.Array
     by_displacement: jax.Array
     by_deformation: jax.Array
     heat: jax.Array
@@ -99,43 +100,47 @@ class LangevinDynamics(eqx.Module):
         values = (timestep, friction, cell_friction, KINETIC * crystal.masses[:, None, None], cell_mass, modes)
         return cls(*(np.asarray(v, dtype) for v in values), np.asarray(crystal.volume * supercell.n_cells, dtype))
 
-    def init(self, key, displacements, deformation, conditions, lattice, translations):
+    def init(self, key, displacements, deformation, conditions, model):
         """State with momenta drawn at the temperature and no total momentum."""
-        energy, by_u, by_f = lattice.gradients(displacements, deformation, translations)
+        _, by_u, by_f = model.gradients(displacements, deformation)
         zero = jnp.zeros((), displacements.dtype)
         state = DynamicsState(
             displacements, deformation, jnp.zeros_like(displacements),
-            jnp.zeros(len(self.modes), displacements.dtype), energy, by_u, by_f, zero,
+            jnp.zeros(len(self.modes), displacements.dtype), by_u, by_f, zero,
         )  # fmt: skip
-        state = self._thermostat(state, key, conditions, 0.0, 0.0)
-        return eqx.tree_at(lambda s: s.heat, state, zero)
+        state, _ = self._thermostat(state, key, conditions, 0.0, 0.0)
+        return state
 
-    def step(self, key, state, conditions, lattice, translations):
+    def step(self, key, state, conditions, model):
         """One time step."""
         half = 0.5 * self.timestep
-        state = self._drift(self._strain(self._kick(state, conditions, half), half), half)
+        state = self._kick(state, conditions, half)
+        kinetic = self._kinetic_tensor(state.momenta)
+        state = self._drift(self._strain(state, half), kinetic, half)
+        before = self._thermal_energy(state, kinetic)
         decay = jnp.exp(-self.friction * self.timestep), jnp.exp(-self.cell_friction * self.timestep)
-        state = self._thermostat(state, key, conditions, *decay)
-        state = self._strain(self._drift(state, half), half)
-        energy, by_u, by_f = lattice.gradients(state.displacements, state.deformation, translations)
-        state = eqx.tree_at(lambda s: (s.energy, s.by_displacement, s.by_deformation), state, (energy, by_u, by_f))
+        state, kinetic = self._thermostat(state, key, conditions, *decay)
+        state = eqx.tree_at(lambda s: s.heat, state, state.heat + self._thermal_energy(state, kinetic) - before)
+        state = self._strain(self._drift(state, kinetic, half), half)
+        _, by_u, by_f = model.gradients(state.displacements, state.deformation)
+        state = eqx.tree_at(lambda s: (s.by_displacement, s.by_deformation), state, (by_u, by_f))
         return self._kick(state, conditions, half)
 
-    def observe(self, state, conditions):
+    def observe(self, state, conditions, model):
         """Scalars of a state: energies in eV, temperature in K."""
+        energy = model.energy(state.displacements, state.deformation)
         kinetic = self.kinetic_energy(state)
         n_atoms = state.displacements.size // 3
-        total = state.energy + kinetic + self._cell_energy(state) + self._work(state, conditions)
+        total = energy + kinetic + self._cell_energy(state) + self._work(state, conditions)
         return {
-            "energy": state.energy,
+            "energy": energy,
             "kinetic_temperature": 2 * kinetic / (3 * max(n_atoms - 1, 1) * BOLTZMANN),
             "conserved": total - state.heat,
         }
 
     def kinetic_energy(self, state):
         """Kinetic energy of the atoms (eV)."""
-        momenta = self._lab(state.momenta, state.deformation)
-        return 0.5 * jnp.sum(momenta**2 / self.masses)
+        return self._thermal_energy(state, self._kinetic_tensor(state.momenta)) - self._cell_energy(state)
 
     def _kick(self, state, conditions, dt):
         """Flow of U + P V: momenta change."""
@@ -150,13 +155,11 @@ class LangevinDynamics(eqx.Module):
         change = jnp.tensordot(state.cell_momenta, self.modes, 1)
         return eqx.tree_at(lambda s: s.deformation, state, state.deformation + dt / self.cell_mass * change)
 
-    def _drift(self, state, dt):
-        """Flow of the atoms' kinetic energy: u and pi change at fixed F and p_s."""
-        inverse = jnp.linalg.inv(state.deformation)
-        inverse_metric = inverse @ inverse.T
-        velocities = jnp.einsum("ij,sjn->sin", inverse_metric, state.momenta / self.masses)
-        kinetic = jnp.einsum("sin,sjn->ij", state.momenta, state.momenta / self.masses)
-        push = inverse.T @ kinetic @ inverse_metric
+    def _drift(self, state, kinetic, dt):
+        """Flow of the atoms' kinetic energy: u and pi change at fixed F and p_s; `kinetic` as of `_kinetic_tensor`."""
+        inverse_metric = _inverse_metric(state.deformation)
+        velocities = transform(inverse_metric, state.momenta / self.masses)
+        push = jnp.linalg.inv(state.deformation).T @ kinetic @ inverse_metric
         return eqx.tree_at(
             lambda s: (s.displacements, s.cell_momenta),
             state,
@@ -164,28 +167,38 @@ class LangevinDynamics(eqx.Module):
         )
 
     def _thermostat(self, state, key, conditions, decay, cell_decay):
-        """Exact Ornstein-Uhlenbeck step of p = F^-T p_s and pi; total momentum stays zero."""
+        """Exact Ornstein-Uhlenbeck step of p = F^-T p_s and pi; total momentum stays zero.
+
+        Also returns the new kinetic tensor.
+        """
         atoms_key, cell_key = jax.random.split(key)
         thermal = BOLTZMANN * conditions.temperature
-        before = self.kinetic_energy(state) + self._cell_energy(state)
-        noise = jax.random.normal(atoms_key, state.momenta.shape, state.momenta.dtype)
-        momenta = decay * self._lab(state.momenta, state.deformation)
-        momenta = momenta + jnp.sqrt((1 - decay**2) * thermal * self.masses) * noise
+        noise = normal(atoms_key, state.momenta.shape, state.momenta.dtype)
+        noise = jnp.sqrt((1 - decay**2) * thermal * self.masses) * noise
+        momenta = decay * state.momenta + transform(state.deformation.T, noise)
         total_mass = jnp.sum(self.masses) * momenta.shape[-1]
         momenta = momenta - self.masses / total_mass * jnp.sum(momenta, axis=(0, 2), keepdims=True)
         cell_noise = jax.random.normal(cell_key, state.cell_momenta.shape, state.momenta.dtype)
         cell = cell_decay * state.cell_momenta + jnp.sqrt((1 - cell_decay**2) * thermal * self.cell_mass) * cell_noise
-        scaled = jnp.einsum("ji,sjn->sin", state.deformation, momenta)
-        state = eqx.tree_at(lambda s: (s.momenta, s.cell_momenta), state, (scaled, cell))
-        gained = self.kinetic_energy(state) + self._cell_energy(state) - before
-        return eqx.tree_at(lambda s: s.heat, state, state.heat + gained)
+        state = eqx.tree_at(lambda s: (s.momenta, s.cell_momenta), state, (momenta, cell))
+        return state, self._kinetic_tensor(momenta)
 
-    def _lab(self, momenta, deformation):
-        """Laboratory momenta F^-T p_s."""
-        return jnp.einsum("ji,sjn->sin", jnp.linalg.inv(deformation), momenta)
+    def _kinetic_tensor(self, momenta):
+        """Sum of p_s p_s^T / m (3, 3)."""
+        return outer(momenta, momenta / self.masses)
+
+    def _thermal_energy(self, state, kinetic):
+        """Kinetic energy of atoms and cell (eV)."""
+        return 0.5 * jnp.sum(_inverse_metric(state.deformation) * kinetic) + self._cell_energy(state)
 
     def _cell_energy(self, state):
         return 0.5 * jnp.sum(state.cell_momenta**2) / self.cell_mass
 
     def _work(self, state, conditions):
         return conditions.pressure * self.volume * jnp.linalg.det(state.deformation)
+
+
+def _inverse_metric(deformation):
+    """(F^T F)^-1."""
+    inverse = jnp.linalg.inv(deformation)
+    return inverse @ inverse.T

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.conventions import BOLTZMANN
-from anharmonic.potential.local import LocalEnergies, conflicts
+from anharmonic.evaluation import Evaluator, SiteChanges, conflicts
 from anharmonic.sampling.colouring import colour_cells
+from anharmonic.sampling.noise import normal, uniform
 
 TARGET_ACCEPTANCE = 0.4
 
@@ -53,12 +54,11 @@ class MonteCarlo(eqx.Module):
 
     Attributes
     ----------
-    local : LocalEnergies
-    local_translations : array, shape (n_offsets, n_cells)
-    colours : tuple of array
-        For each site, the cells of each colour (n_colours, n_moved).
-    ranks : tuple of array
-        For each site, place of each cell within its colour (n_colours, n_cells), n_moved where absent.
+    changes : SiteChanges
+    order : array, shape (n_cells,), int32
+        The cells, sorted by colour.
+    neighbours : array, shape (n_colours, n_offsets, n_cells / n_colours), int32
+        Where the cells at the offsets of `changes` stand in that order.
     modes : array, shape (n_modes, 3, 3)
     volume : array
         Volume of the undeformed supercell (A^3).
@@ -67,10 +67,9 @@ class MonteCarlo(eqx.Module):
     strain_trials : int
     """
 
-    local: LocalEnergies
-    local_translations: jax.Array
-    colours: tuple
-    ranks: tuple
+    changes: SiteChanges
+    order: jax.Array
+    neighbours: jax.Array
     modes: jax.Array
     volume: jax.Array
     adapt: jax.Array
@@ -85,11 +84,12 @@ class MonteCarlo(eqx.Module):
         AnharmonicError
             If the model is no sum over clusters, or the supercell too small to colour.
         """
-        local = LocalEnergies.of_potential(potential)
-        colours = [colour_cells(supercell, c) for c in conflicts(potential.basis)]
+        changes = SiteChanges.of_evaluator(potential.basis, Evaluator.create(potential, supercell, dtype))
+        colours = colour_cells(supercell, conflicts(potential.basis))
+        order, place = colours.ravel(), np.argsort(colours.ravel()).astype(np.int32)
+        neighbours = place[supercell.translations(np.array(changes.offsets).reshape(-1, 3))[:, order]]
         return cls(
-            local, supercell.translations(np.array(local.offsets)), tuple(colours),
-            tuple(_ranks(c, supercell.n_cells) for c in colours), np.asarray(modes, dtype),
+            changes, order, np.swapaxes(neighbours.reshape(-1, *colours.shape), 0, 1), np.asarray(modes, dtype),
             np.asarray(potential.crystal.volume * supercell.n_cells, dtype), np.asarray(0.0, dtype),
             strain_trials if len(modes) else 0,
         )  # fmt: skip
@@ -98,63 +98,74 @@ class MonteCarlo(eqx.Module):
         """The same sampler with widths that adapt: for equilibration only."""
         return eqx.tree_at(lambda s: s.adapt, self, np.asarray(rate, self.adapt.dtype))
 
-    def init(self, key, displacements, deformation, conditions, lattice, translations):
+    def init(self, key, displacements, deformation, conditions, model):
         """State with guessed widths; they adapt in equilibration."""
         dtype, n_sites = displacements.dtype, displacements.shape[0]
-        energy = lattice.energy(displacements, deformation, translations)
+        energy = model.energy(displacements, deformation)
         strain_width = 0.02 / jnp.sqrt(displacements.size / 3)
         return MonteCarloState(
             displacements, deformation, energy, jnp.full(n_sites, 0.1, dtype), strain_width.astype(dtype),
             jnp.zeros(n_sites, dtype), jnp.zeros((), dtype),
         )  # fmt: skip
 
-    def step(self, key, state, conditions, lattice, translations):
+    def step(self, key, state, conditions, model):
         """One pass."""
-        keys = jax.random.split(key, len(self.colours) + 1)
-        displacements, acceptance = state.displacements, []
-        metric_tensor = state.deformation.T @ state.deformation
-        for site in range(len(self.colours)):
-            displacements, accepted = self._sweep_site(
-                site, keys[site], displacements, metric_tensor, state.widths[site], conditions, lattice
-            )
-            acceptance.append(accepted)
-        acceptance = jnp.stack(acceptance)
-        energy = lattice.energy(displacements, state.deformation, translations)
-        state = eqx.tree_at(
-            lambda s: (s.displacements, s.energy, s.acceptance, s.widths),
-            state,
-            (displacements, energy, acceptance, self._adapted(state.widths, acceptance)),
-        )
-        return self._sweep_strain(keys[-1], state, conditions, lattice, translations) if self.strain_trials else state
+        site_key, strain_key = jax.random.split(key)
+        state = self._sweep_sites(site_key, state, conditions)
+        return self._sweep_strain(strain_key, state, conditions, model) if self.strain_trials else state
 
-    def observe(self, state, conditions):
+    def observe(self, state, conditions, model):
         """Scalars of a state: energy in eV, shares of accepted trials."""
         return {
-            "energy": state.energy,
+            "energy": model.energy(state.displacements, state.deformation),
             "acceptance": jnp.mean(state.acceptance),
             "strain_acceptance": state.strain_acceptance,
         }
 
-    def _sweep_site(self, site, key, displacements, metric_tensor, width, conditions, lattice):
-        """One trial for `site` in every cell, colour after colour."""
+    def _sweep_sites(self, key, state, conditions):
+        """One trial for every site of every cell, site after site, colour after colour."""
+        n_sites, dtype = state.displacements.shape[0], state.displacements.dtype
+        n_colours, _, n_moved = self.neighbours.shape
+        step_key, accept_key = jax.random.split(key)
+        steps = state.widths[:, None, None, None] * normal(step_key, (n_sites, n_colours, 3, n_moved), dtype)
+        thermal = BOLTZMANN * conditions.temperature
+        limits = thermal * _thresholds(accept_key, (n_sites, n_colours, n_moved), dtype)
+        displacements = jnp.take(state.displacements, self.order, axis=-1, mode="clip")
+        metric_tensor, shares, energy = state.deformation.T @ state.deformation, [], state.energy
+        for site in range(n_sites):
+            trials = steps[site], limits[site]
+            displacements, (accepted, change) = self._sweep_site(site, displacements, *trials, metric_tensor)
+            shares.append(jnp.mean(accepted))
+            energy = energy + jnp.sum(change)
+        back = jnp.zeros_like(self.order).at[self.order].set(jnp.arange(len(self.order), dtype=self.order.dtype))
+        displacements, shares = jnp.take(displacements, back, axis=-1, mode="clip"), jnp.stack(shares)
+        return eqx.tree_at(
+            lambda s: (s.displacements, s.energy, s.acceptance, s.widths),
+            state,
+            (displacements, energy, shares, self._adapted(state.widths, shares)),
+        )
+
+    def _sweep_site(self, site, displacements, steps, limits, metric_tensor):
+        """Trials for `site`; also the share of accepted ones and the change of energy by colour."""
+        around, n_cells = self.changes.surroundings[site], displacements.shape[-1]
+        n_moved = steps.shape[-1]
+        first = ((3 * around.sites + np.arange(3, dtype=np.int32)[:, None]) * n_cells)[:, :, None]
 
         def one_colour(displacements, inputs):
-            key, cells, ranks = inputs
-            step_key, accept_key = jax.random.split(key)
-            steps = width * jax.random.normal(step_key, (3, len(cells)), displacements.dtype)
-            change = self.local.change(
-                lattice, site, cells, steps, displacements, metric_tensor, self.local_translations
-            )
-            accepted = _metropolis(accept_key, change / (BOLTZMANN * conditions.temperature))
-            taken = jnp.append(jnp.where(accepted, steps, 0.0), jnp.zeros((3, 1), steps.dtype), axis=1)
-            return displacements.at[site].add(taken[:, ranks]), jnp.mean(accepted.astype(steps.dtype))
+            colour, steps, limits, neighbours = inputs
+            own = jax.lax.dynamic_slice(displacements, (site, 0, colour * n_moved), (1, 3, n_moved))[0]
+            places = first + jnp.take(neighbours, around.offsets, axis=0, mode="clip")
+            others = displacements.reshape(-1).at[places].get(mode="promise_in_bounds")
+            change = self.changes.change(site, own, steps, others, metric_tensor)
+            accepted = change < limits
+            moved = own + jnp.where(accepted, steps, 0.0)
+            displacements = jax.lax.dynamic_update_slice(displacements, moved[None], (site, 0, colour * n_moved))
+            return displacements, (jnp.mean(accepted.astype(own.dtype)), jnp.sum(jnp.where(accepted, change, 0.0)))
 
-        keys = jax.random.split(key, len(self.colours[site]))
-        inputs = keys, self.colours[site], self.ranks[site]
-        displacements, accepted = jax.lax.scan(one_colour, displacements, inputs)
-        return displacements, jnp.mean(accepted)
+        colours = jnp.arange(len(steps), dtype=jnp.int32)
+        return jax.lax.scan(one_colour, displacements, (colours, steps, limits, self.neighbours))
 
-    def _sweep_strain(self, key, state, conditions, lattice, translations):
+    def _sweep_strain(self, key, state, conditions, model):
         """Trials of the deformation at fixed u."""
         n_atoms = state.displacements.size // 3
         thermal = BOLTZMANN * conditions.temperature
@@ -164,11 +175,11 @@ class MonteCarlo(eqx.Module):
             step_key, accept_key = jax.random.split(key)
             amounts = state.strain_width * jax.random.normal(step_key, (len(self.modes),), energy.dtype)
             trial = deformation + jnp.tensordot(amounts, self.modes, 1)
-            trial_energy = lattice.energy(state.displacements, trial, translations)
+            trial_energy = model.energy(state.displacements, trial)
             old, new = jnp.linalg.det(deformation), jnp.linalg.det(trial)
             work = trial_energy - energy + conditions.pressure * self.volume * (new - old)
             exponent = work / thermal - (n_atoms - 1) * jnp.log(jnp.maximum(new, 1e-6) / old)
-            accepted = _metropolis(accept_key, exponent) & (new > 0)
+            accepted = (exponent < _thresholds(accept_key, (), energy.dtype)) & (new > 0)
             carry = jax.tree.map(lambda a, b: jnp.where(accepted, a, b), (trial, trial_energy), carry)
             return carry, accepted.astype(energy.dtype)
 
@@ -187,14 +198,6 @@ class MonteCarlo(eqx.Module):
         return width * jnp.exp(self.adapt * (acceptance - TARGET_ACCEPTANCE))
 
 
-def _metropolis(key, exponent):
-    """Accept with probability min(1, exp(-exponent)); never where it is not finite."""
-    uniform = jax.random.uniform(key, exponent.shape, exponent.dtype, minval=jnp.finfo(exponent.dtype).tiny)
-    return -jnp.log(uniform) > exponent
-
-
-def _ranks(colours, n_cells):
-    """Place of every cell within each colour, or the number of cells of a colour where it is absent."""
-    ranks = np.full((len(colours), n_cells), colours.shape[1], np.int32)
-    np.put_along_axis(ranks, colours, np.arange(colours.shape[1], dtype=np.int32)[None], axis=1)
-    return ranks
+def _thresholds(key, shape, dtype):
+    """-log of uniform numbers: accepting what is smaller accepts x with probability min(1, exp(-x))."""
+    return -jnp.log(uniform(key, shape, dtype))

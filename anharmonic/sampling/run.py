@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.errors import RunFileError
-from anharmonic.potential.potential import extrapolation_grade
 from anharmonic.sampling.conditions import Conditions
 
 CHECKPOINT_SECONDS = 10.0
@@ -66,20 +65,17 @@ class Observer(eqx.Module):
     ----------
     projections : array, shape (n_projections, n_sites, 3, n_cells)
         Linear order parameters of the displacements; may be empty.
-    ranges : tuple or None
-        (middle, half-range) of the fitted invariants, for the extrapolation grade.
     """
 
     projections: jax.Array
-    ranges: tuple | None
 
-    def __call__(self, state, lattice, translations):
+    def __call__(self, state, model):
         """Deformation gradient (3, 3), projections (n_projections,), extrapolation grade."""
         u, deformation = state.displacements, state.deformation
         return {
             "deformation": deformation,
             "projections": jnp.tensordot(self.projections.astype(u.dtype), u, 3),
-            "extrapolation": extrapolation_grade(lattice, u, deformation, translations, self.ranges),
+            "extrapolation": model.extrapolation(u, deformation),
         }
 
 
@@ -117,8 +113,7 @@ class Run:
     Attributes
     ----------
     sampler : LangevinDynamics or MonteCarlo
-    lattice : LatticePotential
-    translations : array
+    model : Evaluator
     observer : Observer
     stages : sequence of Stage
     sampling : Sampling
@@ -127,8 +122,7 @@ class Run:
     """
 
     sampler: eqx.Module
-    lattice: eqx.Module
-    translations: np.ndarray
+    model: eqx.Module
     observer: Observer
     stages: tuple
     sampling: Sampling
@@ -144,8 +138,7 @@ class Run:
             displacements.astype(self.dtype),
             deformation.astype(self.dtype),
             conditions,
-            self.lattice,
-            self.translations,
+            self.model,
         )
         return Progress(state)
 
@@ -179,7 +172,7 @@ class Run:
         equilibrating = progress.chunk < stage.equilibration
         sampler = self.sampler.adapting() if equilibrating and hasattr(self.sampler, "adapting") else self.sampler
         state, samples = _advance(
-            sampler, self.lattice, self.translations, self._conditions(stage), self.observer, jax.random.key(self.seed),
+            sampler, self.model, self._conditions(stage), self.observer, jax.random.key(self.seed),
             progress.state, jnp.asarray(progress.step + 1, jnp.int32), self.sampling.chunk, self.sampling.stride,
         )  # fmt: skip
         samples = jax.tree.map(np.asarray, samples)
@@ -198,17 +191,17 @@ class Run:
 
 
 @eqx.filter_jit
-def _advance(sampler, lattice, translations, conditions, observer, key, state, step, n_samples, stride):
+def _advance(sampler, model, conditions, observer, key, state, step, n_samples, stride):
     """`n_samples` samples, each after `stride` steps; random keys are folded from the step number."""
 
     def one_step(k, carry):
         state, step = carry
-        state = sampler.step(jax.random.fold_in(key, step), state, conditions, lattice, translations)
+        state = sampler.step(jax.random.fold_in(key, step), state, conditions, model)
         return state, step + 1
 
     def one_sample(carry, _):
         carry = jax.lax.fori_loop(0, stride, one_step, carry)
-        observed = sampler.observe(carry[0], conditions) | observer(carry[0], lattice, translations)
+        observed = sampler.observe(carry[0], conditions, model) | observer(carry[0], model)
         return carry, observed
 
     (state, _), samples = jax.lax.scan(one_sample, (state, step), length=n_samples)

@@ -34,9 +34,9 @@ class Microcanonical(eqx.Module):
         """See `LangevinDynamics.step`."""
         return self.free.step(*arguments)
 
-    def observe(self, state, conditions):
+    def observe(self, *arguments):
         """See `LangevinDynamics.observe`."""
-        return self.free.observe(state, conditions)
+        return self.free.observe(*arguments)
 
 
 @dataclass(frozen=True)

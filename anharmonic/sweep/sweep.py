@@ -10,6 +10,7 @@ import numpy as np
 from anharmonic.analysis import TiltModes
 from anharmonic.crystal import Supercell
 from anharmonic.errors import AnharmonicError
+from anharmonic.evaluation import Evaluator
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
 from anharmonic.sampling.conditions import strain_modes
@@ -77,7 +78,6 @@ def checkpoints(file, recorded):
 
 def build_run(potential, supercell, plan):
     """The `Run` of a plan."""
-    lattice = potential.lattice.cast(plan.dtype)
     modes = strain_modes(plan.cell)
     if plan.method == "md":
         times = {"timestep": plan.timestep, "friction": plan.friction, "cell_friction": 2 * plan.friction}
@@ -85,9 +85,8 @@ def build_run(potential, supercell, plan):
     else:
         sampler = MonteCarlo.create(potential, supercell, modes, dtype=plan.dtype)
     projections = _projections(potential.crystal, supercell).astype(plan.dtype)
-    observer = Observer(projections, potential.range_arrays(plan.dtype))
-    translations = lattice.topology.translations(supercell)
-    return Run(sampler, lattice, translations, observer, plan.stages, plan.sampling, plan.seed, plan.dtype)
+    model = Evaluator.create(potential, supercell, plan.dtype)
+    return Run(sampler, model, Observer(projections), plan.stages, plan.sampling, plan.seed, plan.dtype)
 
 
 def potential_digest(potential):

@@ -1,0 +1,6 @@
+"""Evaluation on the grid of cells: forces, stresses and energies for simulation."""
+
+from anharmonic.evaluation.evaluator import Evaluator
+from anharmonic.evaluation.local import SiteChanges, conflicts
+
+__all__ = ["Evaluator", "SiteChanges", "conflicts"]

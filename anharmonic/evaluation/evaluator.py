@@ -1,0 +1,134 @@
+"""The fast evaluation of a potential on one supercell: what dynamics, Monte Carlo and the calculator call."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anharmonic.evaluation.cluster_sum import ClusterSum
+from anharmonic.evaluation.extrapolation import orbit_ranges
+from anharmonic.evaluation.fence import fence
+from anharmonic.evaluation.fields import transform
+from anharmonic.evaluation.grid import HaloGrid
+from anharmonic.evaluation.rows import Rows
+from anharmonic.evaluation.site_sum import SiteSum
+from anharmonic.potential.models import ClusterModel
+
+
+class Evaluator(eqx.Module):
+    """A potential with the tables of a supercell; all arrays are arguments of compiled functions.
+
+    Displacements u are (n_sites, 3, n_cells) in A in the reference frame, F is the deformation
+    gradient (3, 3). Both, and all results, have the precision that the evaluator was made in.
+
+    Attributes
+    ----------
+    grid : HaloGrid
+    rows : tuple of Rows
+        The pairs of all clusters by group of orbits.
+    model : ClusterSum or SiteSum
+    positions, cell : array, shape (n_sites, 3), (3, 3)
+        Of the reference crystal (A).
+    volume : array
+        Volume of the undeformed supercell (A^3).
+    ranges : tuple of OrbitRange
+        For the extrapolation grade; empty if unknown.
+    groups : tuple of tuple of int
+        The orbits (indices) of each group.
+    """
+
+    grid: HaloGrid
+    rows: tuple
+    model: eqx.Module
+    positions: jax.Array
+    cell: jax.Array
+    volume: jax.Array
+    ranges: tuple
+    groups: tuple = eqx.field(static=True)
+
+    @classmethod
+    def create(cls, potential, supercell, dtype="float32"):
+        """Evaluator of a `Potential` on a `Supercell`, with arrays in `dtype`."""
+        basis, crystal = potential.basis, potential.crystal
+        reach = np.max([np.ptp(o.offsets, axis=1).max(axis=0) for o in basis.orbits], axis=0)
+        grid = HaloGrid.create(supercell, crystal.n_sites, reach)
+        sum_of_clusters = isinstance(potential.model, ClusterModel)
+        groups = _groups(basis.orbits, join_pairs=sum_of_clusters)
+        rows = tuple(Rows.of_orbits(crystal, [basis.orbits[k] for k in group], grid) for group in groups)
+        if sum_of_clusters:
+            model = ClusterSum.of_potential(potential, groups, tabulate=dtype == "float32")
+        else:
+            model = SiteSum.of_potential(potential, rows, grid)
+        volume = np.asarray(crystal.volume * supercell.n_cells)
+        positions, ranges = crystal.positions @ crystal.cell, orbit_ranges(potential, groups)
+        return cls(grid, rows, model, positions, crystal.cell, volume, ranges, groups).cast(dtype)
+
+    def cast(self, dtype):
+        """The same record with all floating-point arrays in `dtype`."""
+        return jax.tree.map(
+            lambda x: np.asarray(x, dtype) if eqx.is_array_like(x) and np.result_type(x).kind == "f" else x, self
+        )
+
+    def energy(self, displacements, deformation):
+        """Energy (eV) of the supercell relative to the reference crystal."""
+        return self.model(self.rows, self._strains(self.grid.pad(displacements), deformation), self.grid)[0]
+
+    def gradients(self, displacements, deformation):
+        """``(E, dE/du, dE/dF)``: eV, eV/A (n_sites, 3, n_cells), eV (3, 3)."""
+        flat = self.grid.pad(displacements)
+        energy, by_strain = self.model(self.rows, self._strains(flat, deformation), self.grid)
+        weights = [b / rows.squares[:, None] for rows, b in zip(self.rows, by_strain, strict=True)]
+        pulls = self._fence(lambda: self._sum("pulls", flat, weights))
+        fluxes = self._sum("fluxes", flat, weights)
+        metric_tensor = deformation.T @ deformation
+        by_u = self._fence(lambda: transform(metric_tensor, jnp.swapaxes(self.grid.crop(pulls), 0, 1)))
+        return energy, by_u, deformation @ self._tension(flat, pulls, fluxes)
+
+    def forces_and_stress(self, displacements, deformation):
+        """``(E, forces, stress)``: forces -F^-T dE/du (eV/A), stress (dE/dF) F^T / V (eV/A^3)."""
+        energy, by_u, by_f = self.gradients(displacements, deformation)
+        forces = -transform(jnp.linalg.inv(deformation).T, by_u)
+        stress = by_f @ deformation.T / (self.volume * jnp.linalg.det(deformation))
+        return energy, forces, 0.5 * (stress + stress.T)
+
+    def extrapolation(self, displacements, deformation):
+        """Extrapolation grade as of `Potential.extrapolation`; 0 if the fitted ranges are unknown."""
+        if not self.ranges:
+            return jnp.zeros((), displacements.dtype)
+        strains = self._strains(self.grid.pad(displacements), deformation)
+        return jnp.max(jnp.stack([r.grade(self.rows, strains) for r in self.ranges]))
+
+    def _strains(self, flat, deformation):
+        """Green-Lagrange strains of all rows by group."""
+        metric_tensor = deformation.T @ deformation
+        return [self._fence(lambda r=rows: r.strains(flat, metric_tensor)) for rows in self.rows]
+
+    def _fence(self, function):
+        return fence(self.volume > 0, function)
+
+    def _sum(self, name, flat, weights):
+        """Sums over all rows of what `Rows` calls `name`, by component and site or axis: (3, n, span)."""
+        groups = [getattr(rows, name)(flat, w, self.grid) for rows, w in zip(self.rows, weights, strict=True)]
+        zero = jnp.zeros(self.grid.span, self.volume.dtype)
+        return jnp.stack([
+            jnp.stack([sum((term for terms in lists for term in terms), zero) for lists in zip(*x, strict=True)])
+            for x in zip(*groups, strict=True)
+        ])  # fmt: skip
+
+    def _tension(self, flat, pulls, fluxes):
+        """Sum of ``w p p^T`` over all rows, (3, 3).
+
+        With ``p = R_j + u_j - R_i - u_i + A^T o``, what lies inside cells adds up to the pulls on the
+        sites, which are periodic; only the cells o between both ends need sums of their own, the fluxes.
+        """
+        grid = self.grid
+        own = flat.reshape(3, grid.n_sites, -1)[..., grid.margin : grid.margin + grid.span]
+        moved = jnp.sum(jnp.where(grid.owned, pulls[:, None] * own, 0.0), axis=(2, 3))
+        at_sites, across = (jnp.sum(jnp.where(grid.owned, x, 0.0), axis=-1) for x in (pulls, fluxes))
+        return moved + at_sites @ self.positions + across @ self.cell
+
+
+def _groups(orbits, join_pairs):
+    """Orbits (indices) that are evaluated together: all pairs if `join_pairs`, then one by one."""
+    pairs = [k for k, orbit in enumerate(orbits) if orbit.n_points == 2] if join_pairs else []
+    return ((tuple(pairs),) if pairs else ()) + tuple((k,) for k in range(len(orbits)) if k not in pairs)
