@@ -120,7 +120,8 @@ class SiteSum(eqx.Module):
 
     def _of_correlations(self, g):
         """Energy (eV) of correlations g (n_features, n_sites, n_cells)."""
-        return sum(jnp.sum(term(g[:, np.array(s)])) for term, s in zip(self.terms, self.classes, strict=True))
+        of_classes = [jnp.stack([g[:, site] for site in sites], axis=1) for sites in self.classes]
+        return sum(jnp.sum(term(own)) for term, own in zip(self.terms, of_classes, strict=True))
 
 
 def _wall_only(features, wall):

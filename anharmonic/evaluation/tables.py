@@ -85,7 +85,7 @@ class NetTable(eqx.Module):
         place = place - interval - 0.5
         inside = jnp.clip(place, -0.5, 0.5)
         index = interval + self._rows(self.first, f)
-        return inside, place - inside, [table.at[index].get(mode="promise_in_bounds") for table in tables]
+        return inside, place - inside, [jnp.asarray(table).at[index].get(mode="promise_in_bounds") for table in tables]
 
     @staticmethod
     def _rows(values, f):

@@ -9,7 +9,8 @@ from ase.calculators.calculator import all_changes
 from anharmonic.conventions import to_voigt
 from anharmonic.crystal import Configuration, map_atoms
 from anharmonic.errors import AnharmonicError, ExtrapolationError
-from anharmonic.potential import check_extrapolation, load
+from anharmonic.evaluation import Evaluation, Evaluator
+from anharmonic.potential import check_extrapolation, load, precision
 
 EXTRAPOLATION = ("warn", "raise", "ignore")
 
@@ -49,21 +50,34 @@ class Calculator(AseCalculator):
             raise AnharmonicError(f"extrapolation is one of {', '.join(EXTRAPOLATION)}; found {extrapolation!r}")
         self.potential, self.dtype = load(potential), dtype
         self.extrapolation, self.limit = extrapolation, limit
-        self._last = None
+        self._last, self._evaluation = None, None
 
     def calculate(self, atoms=None, properties=None, system_changes=all_changes):
-        """Fill `results` with all implemented properties."""
+        """Fill `results`; energies per atom only if they are asked for."""
         super().calculate(atoms, properties, system_changes)
         configuration = self.configuration(self.atoms)
-        found = self.potential.evaluate(configuration, self.dtype)
-        self._check(found["extrapolation"])
+        energy, forces, stress, grade = self._evaluate(configuration)
+        self._check(grade)
         self.results = {
-            "energy": found["energy"],
-            "free_energy": found["energy"],
-            "energies": configuration.to_atom_order(found["energies"]),
-            "forces": configuration.to_atom_order(np.moveaxis(found["forces"], 1, 2)),
-            "stress": to_voigt(found["stress"]),
+            "energy": energy,
+            "free_energy": energy,
+            "forces": configuration.to_atom_order(np.moveaxis(forces, 1, 2)),
+            "stress": to_voigt(stress),
         }
+        if "energies" in (properties or ()):
+            energies = self.potential.evaluate(configuration, self.dtype)["energies"]
+            self.results["energies"] = configuration.to_atom_order(energies)
+
+    def _evaluate(self, configuration):
+        """Energy (eV), forces (n_sites, 3, n_cells) in eV/A, stress (3, 3) in eV/A^3, extrapolation grade."""
+        key = configuration.supercell.matrix.tobytes()
+        with precision(self.dtype):
+            if self._evaluation is None or self._evaluation[0] != key:
+                evaluator = Evaluator.create(self.potential, configuration.supercell, self.dtype)
+                self._evaluation = key, Evaluation(evaluator)
+            state = configuration.displacements.astype(self.dtype), configuration.deformation.astype(self.dtype)
+            energy, forces, stress, grade = self._evaluation[1](*state)
+        return float(energy), np.asarray(forces, float), np.asarray(stress, float), float(grade)
 
     def configuration(self, atoms):
         """The `Configuration` of `atoms`; the assignment of atoms to sites is kept while they stay on them."""
@@ -97,6 +111,7 @@ def _follow(last, atoms, limit):
     positions = last.to_sites(atoms.positions) @ inverse.T
     displacements = np.moveaxis(positions, 2, 1) - last.reference_positions()
     step = np.moveaxis(displacements - last.displacements, 1, 2)
+    step = step - step[0, 0]  # the mapping may have moved the origin, even by half a supercell
     lattice_step = np.round(step @ np.linalg.inv(supercell)) @ supercell
     displacements = displacements - np.moveaxis(lattice_step, 2, 1)
     displacements = displacements - displacements.mean(axis=(0, 2), keepdims=True)

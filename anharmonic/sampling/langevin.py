@@ -39,8 +39,8 @@ class DynamicsState(eqx.Module):
         pi (eV fs).
     by_displacement, by_deformation : arrays
         Gradients of U at u and F.
-    heat : array
-        Energy (eV) that the thermostats have put in; H - heat is conserved.
+    heat : array, shape (2,)
+        Energy (eV) that the thermostats have put in, and what rounding has left of it; H - heat is conserved.
     """
 
     displacements: jax.Array
@@ -103,13 +103,12 @@ class LangevinDynamics(eqx.Module):
     def init(self, key, displacements, deformation, conditions, model):
         """State with momenta drawn at the temperature and no total momentum."""
         _, by_u, by_f = model.gradients(displacements, deformation)
-        zero = jnp.zeros((), displacements.dtype)
+        no_heat = jnp.zeros(2, displacements.dtype)
         state = DynamicsState(
             displacements, deformation, jnp.zeros_like(displacements),
-            jnp.zeros(len(self.modes), displacements.dtype), by_u, by_f, zero,
+            jnp.zeros(len(self.modes), displacements.dtype), by_u, by_f, no_heat,
         )  # fmt: skip
-        state, _ = self._thermostat(state, key, conditions, 0.0, 0.0)
-        return state
+        return self._thermostat(state, key, conditions, 0.0, 0.0)
 
     def step(self, key, state, conditions, model):
         """One time step."""
@@ -117,11 +116,10 @@ class LangevinDynamics(eqx.Module):
         state = self._kick(state, conditions, half)
         kinetic = self._kinetic_tensor(state.momenta)
         state = self._drift(self._strain(state, half), kinetic, half)
-        before = self._thermal_energy(state, kinetic)
         decay = jnp.exp(-self.friction * self.timestep), jnp.exp(-self.cell_friction * self.timestep)
-        state, kinetic = self._thermostat(state, key, conditions, *decay)
-        state = eqx.tree_at(lambda s: s.heat, state, state.heat + self._thermal_energy(state, kinetic) - before)
-        state = self._strain(self._drift(state, kinetic, half), half)
+        before, state = state, self._thermostat(state, key, conditions, *decay)
+        state = eqx.tree_at(lambda s: s.heat, state, _compensated(state.heat, self._gain(before, state)))
+        state = self._strain(self._drift(state, self._kinetic_tensor(state.momenta), half), half)
         _, by_u, by_f = model.gradients(state.displacements, state.deformation)
         state = eqx.tree_at(lambda s: (s.by_displacement, s.by_deformation), state, (by_u, by_f))
         return self._kick(state, conditions, half)
@@ -135,12 +133,12 @@ class LangevinDynamics(eqx.Module):
         return {
             "energy": energy,
             "kinetic_temperature": 2 * kinetic / (3 * max(n_atoms - 1, 1) * BOLTZMANN),
-            "conserved": total - state.heat,
+            "conserved": total - state.heat[0],
         }
 
     def kinetic_energy(self, state):
         """Kinetic energy of the atoms (eV)."""
-        return self._thermal_energy(state, self._kinetic_tensor(state.momenta)) - self._cell_energy(state)
+        return 0.5 * jnp.sum(_inverse_metric(state.deformation) * self._kinetic_tensor(state.momenta))
 
     def _kick(self, state, conditions, dt):
         """Flow of U + P V: momenta change."""
@@ -167,10 +165,7 @@ class LangevinDynamics(eqx.Module):
         )
 
     def _thermostat(self, state, key, conditions, decay, cell_decay):
-        """Exact Ornstein-Uhlenbeck step of p = F^-T p_s and pi; total momentum stays zero.
-
-        Also returns the new kinetic tensor.
-        """
+        """Exact Ornstein-Uhlenbeck step of p = F^-T p_s and pi; total momentum stays zero."""
         atoms_key, cell_key = jax.random.split(key)
         thermal = BOLTZMANN * conditions.temperature
         noise = normal(atoms_key, state.momenta.shape, state.momenta.dtype)
@@ -180,16 +175,18 @@ class LangevinDynamics(eqx.Module):
         momenta = momenta - self.masses / total_mass * jnp.sum(momenta, axis=(0, 2), keepdims=True)
         cell_noise = jax.random.normal(cell_key, state.cell_momenta.shape, state.momenta.dtype)
         cell = cell_decay * state.cell_momenta + jnp.sqrt((1 - cell_decay**2) * thermal * self.cell_mass) * cell_noise
-        state = eqx.tree_at(lambda s: (s.momenta, s.cell_momenta), state, (momenta, cell))
-        return state, self._kinetic_tensor(momenta)
+        return eqx.tree_at(lambda s: (s.momenta, s.cell_momenta), state, (momenta, cell))
+
+    def _gain(self, before, after):
+        """Kinetic energy (eV) that changed momenta bring, without subtracting large numbers."""
+        change, total = after.momenta - before.momenta, after.momenta + before.momenta
+        atoms = jnp.sum(_inverse_metric(after.deformation) * outer(change, total / self.masses))
+        cell = (after.cell_momenta - before.cell_momenta) * (after.cell_momenta + before.cell_momenta) / self.cell_mass
+        return 0.5 * (atoms + jnp.sum(cell))
 
     def _kinetic_tensor(self, momenta):
         """Sum of p_s p_s^T / m (3, 3)."""
         return outer(momenta, momenta / self.masses)
-
-    def _thermal_energy(self, state, kinetic):
-        """Kinetic energy of atoms and cell (eV)."""
-        return 0.5 * jnp.sum(_inverse_metric(state.deformation) * kinetic) + self._cell_energy(state)
 
     def _cell_energy(self, state):
         return 0.5 * jnp.sum(state.cell_momenta**2) / self.cell_mass
@@ -202,3 +199,10 @@ def _inverse_metric(deformation):
     """(F^T F)^-1."""
     inverse = jnp.linalg.inv(deformation)
     return inverse @ inverse.T
+
+
+def _compensated(total, term):
+    """Kahan's sum: `total` is the sum so far and what rounding has added to it."""
+    term = term - total[1]
+    new = total[0] + term
+    return jnp.stack([new, (new - total[0]) - term])
