@@ -92,7 +92,7 @@ def fit(
 
     Units in fit.toml and in data: eV, Å, eV/Å³ with stress positive in tension. In reports: meV/atom, meV/Å, GPa.
     """
-    from anharmonic.cli.cache import enable_compilation_cache
+    from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import messages, say, show
     from anharmonic.fitting.config import FitConfig
     from anharmonic.interfaces.fit_figures import draw_error_by_energy, draw_learning_curve, draw_parity
@@ -100,7 +100,7 @@ def fit(
     settings = FitConfig.read(config)
     folder = opt.output_folder(out or config.parent)
     watched = messages().is_terminal and not quiet
-    enable_compilation_cache()
+    prepare_compiler()
     dataset = settings.dataset(settings.reference(), watched)
     if not quiet:
         say(dataset.report())

@@ -48,7 +48,7 @@ def scan(
     Labelled structures are compared with the paths by their atoms and cells, in every orientation, not by their names.
     As they are a little off the path, the energy that the potential gives to the structure itself stands beside theirs.
     """
-    from anharmonic.cli.cache import enable_compilation_cache
+    from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import show
     from anharmonic.data import Dataset
     from anharmonic.interfaces.scan_figures import draw_scan
@@ -61,7 +61,7 @@ def scan(
     if dataset:
         dataset.require(energy=True)
     folder = opt.output_folder(out)
-    enable_compilation_cache()
+    prepare_compiler()
     paths = energy_paths(model, opt.names_of(phases) or None, points)
     labelled = points_near(paths, model, dataset, near) if dataset else [[] for _ in paths]
     draw_scan([path.record(points) for path, points in zip(paths, labelled, strict=True)], folder / "scan.png")

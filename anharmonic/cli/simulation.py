@@ -42,7 +42,7 @@ CHUNKS_BETWEEN_SNAPSHOTS = 5
 
 def run(potential, out, quiet, cells, structure, start, snapshots, **options):
     """Run or resume a simulation, write its files, print its table."""
-    from anharmonic.cli.cache import enable_compilation_cache
+    from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.progress import RunProgress
     from anharmonic.cli.reports import points_table
     from anharmonic.cli.terminal import show
@@ -64,10 +64,10 @@ def run(potential, out, quiet, cells, structure, start, snapshots, **options):
     elif cells is None:
         raise AnharmonicError("give --supercell N N N (or --matrix), or a start with --structure FILE")
     else:
-        enable_compilation_cache()
+        prepare_compiler()
         beginning = start_at_rest(model, cells, *([start] if start else []))
     folder = opt.output_folder(out)
-    enable_compilation_cache()
+    prepare_compiler()
     trajectory = Trajectory(folder / "trajectory.extxyz", beginning[0], every) if every else None
     with RunProgress(quiet) as progress:
         result = simulate(model, beginning, folder / "run.h5", trajectory, progress, **options)

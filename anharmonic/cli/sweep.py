@@ -58,7 +58,7 @@ def sweep(
     A sweep that was stopped, in whatever way, goes on with the same command and ends with the same numbers; one that
     is finished is reported again. Take even numbers of cells: odd ones hold no tilts.
     """
-    from anharmonic.cli.cache import enable_compilation_cache
+    from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.progress import RunProgress
     from anharmonic.cli.reports import points_table, transitions_table
     from anharmonic.cli.terminal import show
@@ -71,7 +71,7 @@ def sweep(
         opt.refuse({"--cell fixed": cell}, "a sweep at constant pressure; for a fixed cell see `anharmonic md --help`")
     wanted = opt.temperatures_of(temperatures)
     folder = opt.output_folder(out)
-    enable_compilation_cache()
+    prepare_compiler()
     with RunProgress(quiet) as progress:
         result = run_sweep(
             potential, cells, wanted, file=folder / "run.h5", on_chunk=progress, direction=direction, method=method,

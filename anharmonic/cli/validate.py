@@ -51,7 +51,7 @@ def validate(
 
     [cyan]anharmonic validate fit/CsPbBr3.h5 vasp-runs/ --stress-offset 0.0058[/cyan]
     """
-    from anharmonic.cli.cache import enable_compilation_cache
+    from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import messages, say, show
     from anharmonic.fitting import compare, error_report, report_table
     from anharmonic.fitting.config import DataSource
@@ -67,7 +67,7 @@ def validate(
     if not quiet:
         say(dataset.report())
     folder = opt.output_folder(out)
-    enable_compilation_cache()
+    prepare_compiler()
     comparison = compare(model, dataset)
     report = error_report(comparison)
     text = report_table(report, f"{model.name}")

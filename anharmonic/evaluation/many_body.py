@@ -41,7 +41,8 @@ class ClusterFunction(eqx.Module):
             return cls(Polynomials.of_features(features, (term.weights / term.scales)[None]), (), (), metric)
         scales = term.linear.scales
         channels = np.concatenate([(term.linear.weights / scales)[None], term.weights[0] / scales])
-        return cls(Polynomials.of_features(features, channels), term.biases, tuple(map(Matrix.of, term.weights[1:])), metric)
+        layers = tuple(map(Matrix.of, term.weights[1:]))
+        return cls(Polynomials.of_features(features, channels), term.biases, layers, metric)
 
     def of_strain(self, strain):
         """``(psi, d psi / d e)`` in eV, (n_clusters, length) and (n_pairs, n_clusters, length)."""
@@ -68,7 +69,7 @@ class ClusterFunction(eqx.Module):
 
 
 def in_blocks(function, rows, width):
-    """Apply `function` to rows (n, length) in blocks of positions that need `width` numbers each, one after the other."""
+    """Apply `function` to rows (n, length) in blocks of positions, each of which needs `width` numbers."""
     length = rows.shape[-1]
     block = max(BLOCK // width, 16)
     n_blocks = -(-length // block)

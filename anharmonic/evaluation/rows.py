@@ -71,8 +71,7 @@ class Rows(eqx.Module):
         ]
         steps = tuple(tuple((o[b] - o[a]).tolist()) for a, b in pairs for o in offsets)
         first, second = (
-            np.array([[grid.position(x, e[k], e[k + 1] - before) for e in ends] for x in range(3)])
-            for k in (0, 2)
+            np.array([[grid.position(x, e[k], e[k + 1] - before) for e in ends] for x in range(3)]) for k in (0, 2)
         )
         owned = np.concatenate([np.zeros(before, bool), grid.owned])
         members = tuple(tuple(zip(s.tolist(), d.tolist(), strict=True)) for s, d in zip(sites, distances, strict=True))

@@ -33,7 +33,8 @@ class Correlations(eqx.Module):
     def create(cls, features, metric, rows, grid):
         """Correlations of the orbit of `rows` with its `OrbitFeatures`."""
         polynomials = Polynomials.of_features(features, np.eye(features.coefficients.shape[0]))
-        sources = [[grid.position(0, s, d - rows.before) for s, d in points] for points in zip(*rows.members, strict=True)]
+        by_point = zip(*rows.members, strict=True)
+        sources = [[grid.position(0, s, d - rows.before) for s, d in points] for points in by_point]
         return cls(polynomials, np.array(sources, np.int32), metric)
 
     @property
@@ -62,8 +63,11 @@ class Correlations(eqx.Module):
         by_phi = sum(windows(flat, begin + points, length) for points in self.sources) / len(self.sources)
         n_pairs = len(strains)
         both = jnp.concatenate([strains.reshape(n_pairs, -1), by_phi.reshape(self.n_invariants, -1)])
-        found = in_blocks(lambda x: jax.vjp(self._phi, x[:n_pairs])[1](x[n_pairs:])[0], both, self.polynomials.n_monomials)
-        return found.reshape(strains.shape)
+
+        def block(both):
+            return jax.vjp(self._phi, both[:n_pairs])[1](both[n_pairs:])[0]
+
+        return in_blocks(block, both, self.polynomials.n_monomials).reshape(strains.shape)
 
     def _phi(self, strains):
         return self.polynomials(get_strain_metric(self.metric)(strains))

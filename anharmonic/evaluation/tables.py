@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-SIZES = (1024, 2048, 4096)
+SIZES = (1024, 2048, 4096, 8192, 16384)
 TOLERANCE = 1e-6
 """Largest error of an energy or a derivative, relative to its largest magnitude over the range."""
 

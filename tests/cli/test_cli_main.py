@@ -1,5 +1,6 @@
 """Help, version, refusals of the parser, interruption, the compilation cache."""
 
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import jax
 import pytest
 
 import anharmonic
-from anharmonic.cli.cache import enable_compilation_cache
+from anharmonic.cli.compiler import WIDE_VECTORS, enable_compilation_cache, prefer_wide_vectors
 from anharmonic.cli.options import clusters_of, cutoff_of, order_of, supercell_of, temperatures_of
 from anharmonic.cli.terminal import clock, with_error
 from anharmonic.errors import AnharmonicError
@@ -114,3 +115,19 @@ def test_numbers_for_the_eye():
     assert with_error(5.67, 6e-18) == "5.6700"
     assert with_error(1.0, 0.0) == "1.0000" and with_error(None, 1.0) is None
     assert (clock(59.6), clock(125), clock(3723)) == ("1:00", "2:05", "1:02:03")
+
+
+def test_wide_vectors_where_the_processor_has_them(monkeypatch, tmp_path):
+    """The width is set for AVX-512 only, and never over the user's own choice."""
+    for content, before, after in (
+        ("flags : fpu avx2 avx512f", "--xla_dump_to=x", f"--xla_dump_to=x {WIDE_VECTORS}"),
+        ("flags : fpu avx2", "", ""),
+        ("flags : avx512f", "--xla_cpu_prefer_vector_width=256", "--xla_cpu_prefer_vector_width=256"),
+    ):
+        (tmp_path / "cpuinfo").write_text(content)
+        monkeypatch.setenv("XLA_FLAGS", before)
+        prefer_wide_vectors(tmp_path / "cpuinfo")
+        assert os.environ["XLA_FLAGS"] == after
+    monkeypatch.setenv("XLA_FLAGS", "")
+    prefer_wide_vectors(tmp_path / "missing")
+    assert os.environ["XLA_FLAGS"] == ""

@@ -66,7 +66,8 @@ def test_equals_the_plain_path_on_untidy_supercells(potential, seed):
     """All models, 1x1x1 and strongly skewed supercells included, general (not symmetric) F."""
     matrix = untidy_matrix(seed)
     state = distorted(potential.crystal, matrix, seed, strain=0.02, displacement=0.08)
-    rotated = builders.changed(state, deformation=state.deformation + np.array([[0, 0.03, 0], [-0.02, 0, 0], [0, 0, 0]]))
+    turn = np.array([[0, 0.03, 0], [-0.02, 0, 0], [0, 0, 0]])
+    rotated = builders.changed(state, deformation=state.deformation + turn)
     found, expected = both(potential, rotated)
     assert abs(expected[1]).max() > 0.01
     assert largest_error(found, expected) < 1e-10

@@ -13,8 +13,9 @@ from scipy.linalg import polar
 
 import anharmonic as ah
 from anharmonic.errors import AnharmonicError, ExtrapolationError, MappingError
+from anharmonic.evaluation import Evaluator
 from anharmonic.potential import precision
-from anharmonic.sampling import LangevinDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
+from anharmonic.sampling import Conditions, LangevinDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
@@ -175,19 +176,20 @@ def test_foreign_structures(springs, atoms):
 
 def engine_energies(potential, configuration, dtype):
     """Energies (eV) of the states with which dynamics and Monte Carlo begin."""
-    lattice, energies = potential.lattice.cast(dtype), []
-    translations = lattice.topology.translations(configuration.supercell)
-    observer, stage = Observer(np.zeros((0, 5, 3, 8), dtype), None), Stage(300.0)
+    model, energies = Evaluator.create(potential, configuration.supercell, dtype), []
+    observer, stage = Observer(np.zeros((0, 5, 3, 8), dtype)), Stage(300.0)
     with precision(dtype):
         samplers = (
             LangevinDynamics.create(potential.crystal, configuration.supercell, strain_modes("full"), dtype=dtype),
             MonteCarlo.create(potential, configuration.supercell, strain_modes("full"), dtype=dtype),
         )
         for sampler in samplers:
-            run = Run(sampler, lattice, translations, observer, (stage,), Sampling(), dtype=dtype)
+            run = Run(sampler, model, observer, (stage,), Sampling(), dtype=dtype)
             state = run.start(configuration.displacements, configuration.deformation).state
-            assert state.energy.dtype == dtype
-            energies.append(float(state.energy))
+            observed = sampler.observe(state, Conditions.of(300.0, dtype=dtype), model)["energy"]
+            for energy in (observed, getattr(state, "energy", observed)):
+                assert energy.dtype == dtype
+                energies.append(float(energy))
     return energies
 
 

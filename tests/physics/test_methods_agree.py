@@ -6,6 +6,9 @@ import pytest
 
 import anharmonic as ah
 from anharmonic.analysis import estimate
+from anharmonic.evaluation import Evaluator
+from anharmonic.potential import precision
+from anharmonic.sampling import Conditions, LangevinDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
 
 TEMPERATURES = (150, 300, 450)
 LENGTHS = {"md": {"equilibration": 8000, "production": 40000}, "mc": {"equilibration": 2000, "production": 16000}}
@@ -65,15 +68,12 @@ def test_temperatures_differ(sweeps):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_shipped_potential_in_calculator_and_engines(potential, dtype):
     """A thermal structure of 320 atoms: ASE, dynamics and Monte Carlo, 1e-6 eV per cell or 1e-12 relative."""
-    from anharmonic.potential import precision
-    from anharmonic.sampling import LangevinDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
-
     state = builders.distorted(potential.crystal, [4, 4, 4], 1, 0.005, 0.1, tilts=((0, 0, 8), (6, 6, 0)))
     atoms = state.to_atoms()[np.random.default_rng(2).permutation(320)]
     atoms.calc = ah.Calculator(potential, dtype=dtype, extrapolation="ignore")
     energy = atoms.get_potential_energy()
-    mapped, lattice = ah.map_atoms(potential.crystal, atoms), potential.lattice.cast(dtype)
-    translations = lattice.topology.translations(mapped.supercell)
+    mapped = ah.map_atoms(potential.crystal, atoms)
+    model = Evaluator.create(potential, mapped.supercell, dtype)
     with precision(dtype):
         modes = strain_modes("full")
         samplers = (
@@ -81,9 +81,13 @@ def test_shipped_potential_in_calculator_and_engines(potential, dtype):
             MonteCarlo.create(potential, mapped.supercell, modes, dtype=dtype),
         )
         for sampler in samplers:
-            observer = Observer(np.zeros((0, 5, 3, N_CELLS), dtype), None)
-            run = Run(sampler, lattice, translations, observer, (Stage(300.0),), Sampling(), dtype=dtype)
-            other = float(run.start(mapped.displacements, mapped.deformation).state.energy)
+            observer = Observer(np.zeros((0, 5, 3, N_CELLS), dtype))
+            run = Run(sampler, model, observer, (Stage(300.0),), Sampling(), dtype=dtype)
+            begun = run.start(mapped.displacements, mapped.deformation).state
+            observed = sampler.observe(begun, Conditions.of(300.0, dtype=dtype), model)["energy"]
+            assert observed.dtype == dtype
+            assert float(getattr(begun, "energy", observed)) == float(observed)
+            other = float(observed)
             if dtype == "float32":
                 assert abs(other - energy) < 1e-6 * N_CELLS
                 assert abs(other - potential.evaluate(state)["energy"]) < 1e-6 * N_CELLS

@@ -1,4 +1,4 @@
-"""Forces, stress and Hessian against differences of the energy; sums and single-site changes; precision."""
+"""Forces, stress and Hessian against differences of the energy; transposes; precision."""
 
 import builders
 import jax
@@ -11,8 +11,6 @@ from anharmonic.clusters import ClusterBasis
 from anharmonic.crystal import Supercell
 from anharmonic.errors import AnharmonicError
 from anharmonic.potential import precision
-from anharmonic.potential.local import LocalEnergies, conflicts
-from anharmonic.sampling.colouring import colour_cells
 
 STATES = {
     "single": (np.eye(3, dtype=int), None),
@@ -141,34 +139,3 @@ def test_stencils_and_their_transposes(potentials):
             (pulled,), transposed = pull(jnp.asarray(y)), stencil.backward(y, translations)
             assert abs(np.vdot(forward, y) - np.vdot(x, transposed)) < 1e-12 * np.linalg.norm(x) * np.linalg.norm(y)
             np.testing.assert_allclose(pulled, transposed, atol=1e-14)
-
-
-@pytest.mark.parametrize("name", ["polynomial", "cluster"])
-@pytest.mark.parametrize("matrix", ["2x2x2", "bent"])
-def test_local_energy_changes(potentials, name, matrix):
-    """Moves of one site in many cells at once: their changes add up to that of the full energy."""
-    potential, rng = potentials[name], np.random.default_rng(17)
-    matrix = np.array([[2, 2, 0], [0, 2, 2], [2, 0, 0]]) if matrix == "bent" else MATRICES[matrix]
-    state = distorted(potential.crystal, matrix, 18, displacement=0.08)
-    local, metric = LocalEnergies.of_potential(potential), state.deformation.T @ state.deformation
-    table = state.supercell.translations(np.array(local.offsets))
-    before = potential.evaluate(state)["energy"]
-    for site, forbidden in enumerate(conflicts(potential.basis)):
-        for cells in colour_cells(state.supercell, forbidden)[:2]:
-            steps = 0.1 * rng.normal(size=(3, len(cells)))
-            with precision("float64"):
-                u = jnp.asarray(state.displacements)
-                change = np.asarray(local.change(potential.lattice, site, cells, jnp.asarray(steps), u, metric, table))
-            u = state.displacements.copy()
-            u[site][:, cells] += steps
-            after = potential.evaluate(changed(state, displacements=u))["energy"]
-            assert abs(np.sum(change) - (after - before)) < 1e-10
-            u = state.displacements.copy()
-            u[site][:, cells[-1]] += steps[:, -1]
-            alone = potential.evaluate(changed(state, displacements=u))["energy"]
-            assert abs(change[-1] - (alone - before)) < 1e-10
-
-
-def test_site_models_have_no_local_changes(potentials):
-    with pytest.raises(AnharmonicError, match="sum over clusters.*--method md"):
-        LocalEnergies.of_potential(potentials["site"])

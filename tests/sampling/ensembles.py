@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.conventions import BOLTZMANN
+from anharmonic.evaluation import Evaluator
 from anharmonic.sampling import Conditions
 
 
@@ -18,22 +19,21 @@ def replicas(
 
     Gives energy, deformation, all scalars of the sampler, and its momenta if it has any.
     """
-    lattice = potential.lattice.cast("float32")
-    translations = lattice.topology.translations(supercell)
-    u = np.zeros((potential.crystal.n_sites, 3, supercell.n_cells), "float32")
+    model = Evaluator.create(potential, supercell)
+    u = jnp.zeros((potential.crystal.n_sites, 3, supercell.n_cells), "float32")
     conditions = Conditions.of(temperature, pressure)
 
     @eqx.filter_jit
-    def run(sampler, warm, lattice, translations, conditions, keys):
+    def run(sampler, warm, model, conditions, keys):
         def one(key):
-            state = sampler.init(key, u, jnp.eye(3, dtype=u.dtype), conditions, lattice, translations)
+            state = sampler.init(key, u, jnp.eye(3, dtype=u.dtype), conditions, model)
 
             def advance(k, state, sampler):
-                return sampler.step(jax.random.fold_in(key, k), state, conditions, lattice, translations)
+                return sampler.step(jax.random.fold_in(key, k), state, conditions, model)
 
             def sample(state, k):
                 state = jax.lax.fori_loop(k, k + stride, partial(advance, sampler=sampler), state)
-                return state, sampler.observe(state, conditions) | everything(sampler, state)
+                return state, sampler.observe(state, conditions, model) | everything(sampler, state)
 
             state = jax.lax.fori_loop(0, burn, partial(advance, sampler=warm), state)
             return jax.lax.scan(sample, state, burn + stride * jnp.arange(samples))[1]
@@ -42,7 +42,7 @@ def replicas(
 
     keys = jax.random.split(jax.random.key(seed), count)
     warm = sampler.adapting() if hasattr(sampler, "adapting") else sampler
-    found = run(sampler, warm, lattice, translations, conditions, keys)
+    found = run(sampler, warm, model, conditions, keys)
     return {name: np.asarray(x, float) for name, x in found.items()}
 
 

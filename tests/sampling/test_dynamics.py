@@ -9,6 +9,7 @@ import pytest
 from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.crystal import Supercell
+from anharmonic.evaluation import Evaluator
 from anharmonic.potential import precision
 from anharmonic.sampling import LangevinDynamics, Observer, Run, Sampling, Stage, strain_modes
 
@@ -18,11 +19,9 @@ SUPERCELL = Supercell.from_matrix([2, 2, 2])
 def make_run(springs, cell, temperature, n_chunks, dtype="float32", sampling=None, pressure=0.0, **options):
     """A `Run` of CsPbBr3 in 2x2x2 cells."""
     dynamics = LangevinDynamics.create(springs.crystal, SUPERCELL, strain_modes(cell), dtype=dtype, **options)
-    observer = Observer(np.zeros((0, 5, 3, 8), dtype), None)
-    lattice = springs.lattice.cast(dtype)
+    observer, model = Observer(np.zeros((0, 5, 3, 8), dtype)), Evaluator.create(springs, SUPERCELL, dtype)
     stage = Stage(temperature, pressure, equilibration=0, production=n_chunks)
-    translations = lattice.topology.translations(SUPERCELL)
-    return Run(dynamics, lattice, translations, observer, (stage,), sampling or Sampling(1, 50), dtype=dtype)
+    return Run(dynamics, model, observer, (stage,), sampling or Sampling(1, 50), dtype=dtype)
 
 
 @pytest.mark.parametrize("cell", ["fixed", "full"])
@@ -56,8 +55,10 @@ def test_momentum_stays_zero_and_heat_is_accounted_for(springs):
     run.go(progress)
     state, conserved = progress.state, progress.columns()["conserved"]
     assert abs(state.momenta.sum(axis=(0, 2))).max() < 1e-4 * abs(state.momenta).sum()
-    assert abs(state.heat) > 0.5
-    assert np.ptp(conserved) < 0.1 * abs(state.heat)
+    assert state.heat.shape == (2,)
+    assert abs(state.heat[0]) > 0.5
+    assert abs(state.heat[1]) < 1e-6
+    assert np.ptp(conserved) < 0.1 * abs(state.heat[0])
     assert (state.deformation == state.deformation.T).all()
 
 
@@ -68,7 +69,7 @@ def test_triclinic_cell_near_zero_temperature(springs):
     rng = np.random.default_rng(1)
     noise = rng.uniform(-0.01, 0.01, (3, 3))
     progress = run.start(0.02 * rng.normal(size=(5, 3, 8)), np.eye(3) + noise + noise.T)
-    first = float(progress.state.energy)
+    first = float(run.model.energy(progress.state.displacements, progress.state.deformation))
     run.go(progress)
     samples = progress.columns()
     late = samples["deformation"][-100:]
@@ -87,7 +88,7 @@ def test_start_draws_a_thermal_state(springs):
     assert abs(np.mean(temperatures) - 300) < 4 * 300 * np.sqrt(2 / 117 / 12)
     assert np.ptp(temperatures) > 5
     for state in states:
-        assert float(state.heat) == 0
+        assert (np.asarray(state.heat) == 0).all()
         assert abs(state.momenta.sum(axis=(0, 2))).max() < 1e-4 * abs(state.momenta).sum()
         assert state.cell_momenta.shape == (6,)
 
@@ -97,9 +98,8 @@ def test_one_atom_has_no_kinetic_temperature():
     crystal, supercell = builders.simple_cubic(), Supercell.from_matrix([1, 1, 1])
     potential = builders.polynomial(ClusterBasis(crystal, pairs=1), [[0.0, 5.0]])
     dynamics = LangevinDynamics.create(crystal, supercell, strain_modes("full"))
-    observer, translations = Observer(np.zeros((0, 1, 3, 1)), None), potential.lattice.topology.translations(supercell)
-    lattice = potential.lattice.cast("float32")
-    run = Run(dynamics, lattice, translations, observer, (Stage(300.0, production=2),), Sampling(5, 5))
+    observer, model = Observer(np.zeros((0, 1, 3, 1))), Evaluator.create(potential, supercell)
+    run = Run(dynamics, model, observer, (Stage(300.0, production=2),), Sampling(5, 5))
     progress = run.start(np.zeros((1, 3, 1)), np.eye(3))
     run.go(progress)
     assert progress.columns()["kinetic_temperature"].max() < 1e-6

@@ -11,6 +11,7 @@ import pytest
 
 from anharmonic.crystal import Supercell
 from anharmonic.errors import RunFileError
+from anharmonic.evaluation import Evaluator
 from anharmonic.sampling import LangevinDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
 from anharmonic.sampling.runfile import load_progress, read_samples, save_progress
 
@@ -26,9 +27,8 @@ def make_run(springs, method):
         sampler = LangevinDynamics.create(springs.crystal, SUPERCELL, modes, barostat_time=200.0)
     else:
         sampler = MonteCarlo.create(springs, SUPERCELL, modes)
-    lattice, rng = springs.lattice.cast("float32"), np.random.default_rng(3)
-    observer = Observer(rng.normal(size=(6, 5, 3, 8)).astype("float32"), springs.range_arrays("float32"))
-    return Run(sampler, lattice, lattice.topology.translations(SUPERCELL), observer, STAGES, Sampling(3, 4), seed=5)
+    observer = Observer(np.random.default_rng(3).normal(size=(6, 5, 3, 8)).astype("float32"))
+    return Run(sampler, Evaluator.create(springs, SUPERCELL), observer, STAGES, Sampling(3, 4), seed=5)
 
 
 def begin(run):
@@ -89,13 +89,13 @@ def test_samples(finished):
 class Dice(eqx.Module):
     """A sampler that only throws its keys."""
 
-    def init(self, key, displacements, deformation, conditions, lattice, translations):
+    def init(self, key, displacements, deformation, conditions, model):
         return DiceState(displacements, deformation, jax.random.uniform(key))
 
-    def step(self, key, state, conditions, lattice, translations):
+    def step(self, key, state, conditions, model):
         return DiceState(state.displacements, state.deformation, jax.random.uniform(key))
 
-    def observe(self, state, conditions):
+    def observe(self, state, conditions, model):
         return {"thrown": state.thrown, "temperature": conditions.temperature}
 
 

@@ -1,0 +1,7 @@
+"""All rows by name."""
+
+import ceiling
+import engine
+import peers
+
+ROWS = ceiling.ROWS | engine.ROWS | peers.ROWS
