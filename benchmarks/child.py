@@ -4,6 +4,7 @@ The process builds the work, warms up, and then measures one repeat for every li
 thus takes the repeats of several rows in turn. It answers in lines of JSON.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -22,9 +23,9 @@ def main(spec):
     Parameters
     ----------
     spec : dict
-        row, size, cores, seconds (about, of a repeat), optional repeats and nep; or ``{"prepare": model}``.
+        row, size, cores, seconds (about, of a repeat), optional apart, repeats and nep; or ``{"prepare": model}``.
     """
-    limit_threads(spec.get("cores", 1))
+    last_cores = limit_threads(spec.get("cores", 1), spec.get("apart", 0))
     answers = _take_stdout()
 
     def answer(**values):
@@ -36,7 +37,7 @@ def main(spec):
 
             return models.prepare(spec["prepare"])
         signals = range(spec["repeats"]) if "repeats" in spec else sys.stdin
-        measure(spec, signals, answer)
+        measure(spec, signals, answer, lambda: move_to(last_cores))
     except Exception as error:
         kind = "skipped" if type(error).__name__ == "Skipped" else "failed"
         traceback.print_exc()
@@ -44,30 +45,42 @@ def main(spec):
     return None
 
 
-def limit_threads(cores):
-    """Give this process `cores` cores; must come before anything starts threads."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
+def limit_threads(cores, apart):
+    """Give this process `cores` cores, `apart` from the last, and return the last; to call before threads start."""
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    if allowed:
+        os.sched_setaffinity(0, allowed[: len(allowed) - apart][-cores:])
     for name in THREADS:
         os.environ[name] = str(cores)
     if cores == 1:
         os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    return allowed[-cores:]
 
 
-def measure(spec, signals, answer):
-    """Build, warm up, repeat, and report."""
+def move_to(cores):
+    """Move all threads to `cores`: rows may be built side by side, but all are measured in the same place (Linux)."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir("/proc/self/task"):
+            os.sched_setaffinity(int(thread), cores)
+
+
+def measure(spec, signals, answer, settle):
+    """Build, warm up, settle, repeat, and report."""
     from registry import ROWS
 
     row, begin = ROWS[spec["row"]], time.perf_counter()
     work = row.build(spec["size"], spec)
-    setup, first = time.perf_counter() - begin, _seconds(work.run, 1)[0]
+    setup, first = time.perf_counter() - begin, _seconds(work.run, 1)
     n_steps, once = _steps_for(work, spec["seconds"])
+    compiling = [max(0.0, seconds - once) for seconds in first]
     peak = _peak_bytes()
     _forget_peak()
+    settle()
     answer(
         row=spec["row"], size=spec["size"], cores=spec["cores"], amount=work.amount, unit=work.unit,
-        method=work.method, setup_s=setup, compile_s=max(0.0, first - once), n_steps=n_steps, device=_device(),
+        method=work.method, setup_s=setup, compile_s=compiling[0], compile_cpu_s=compiling[1], n_steps=n_steps,
+        device=_device(),
     )  # fmt: skip
     for _ in signals:
         wall, cpu = _seconds(work.run, n_steps)

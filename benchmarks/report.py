@@ -15,13 +15,14 @@ PACKAGES = ("anharmonic", "jax", "jaxlib", "numpy", "ase", "calorine", "hiphive"
 ENOUGH_ATOMS = 5000
 COLUMNS = (
     ("row", -15), ("size", 5), ("atoms", 8), ("cores", 6), ("/wall s", 10), ("/CPU s", 10), ("+- %", 6),
-    ("ms/step", 10), ("B/atom", 8), ("compile s", 10),
+    ("ms/step", 10), ("B/atom", 8), ("compile s", 10), ("CPU s", 7),
 )  # fmt: skip
 NOTES = """
 /wall s, /CPU s: atom steps per second and per CPU second of the process, all threads; bytes or floating-point
-operations for the ceilings. +- %: half the range of the repeats. ms/step: wall time of a step, a pass or a call.
+operations for the ceilings. Where one core does fewer per second than per CPU second, something else ran on it.
++- %: half the range of the repeats. ms/step: wall time of a step, a pass or a call.
 B/atom: growth of the largest memory while running, from the smallest size; needs 5000 atoms more than that.
-compile s: the first step, less a later one."""
+compile s, CPU s: the first step, less a later one, by the clock (longer with --builds) and of the processor."""
 
 
 def summarise(result, earlier):
@@ -72,7 +73,7 @@ def line(result):
         result["row"], result["size"] if atoms else "", result["amount"] if atoms else "", result["cores"],
         f"{result['per_wall_s']:.3g}", f"{result['per_cpu_s']:.3g}", f"{100 * result['spread']:.0f}",
         f"{1000 * result['amount'] / result['per_wall_s']:.4g}", "" if slope is None else f"{slope:.0f}",
-        f"{result['compile_s']:.1f}",
+        f"{result['compile_s']:.1f}", f"{result['compile_cpu_s']:.1f}",
     )  # fmt: skip
     pairs = zip(cells, COLUMNS, strict=True)
     return "".join(f"{cell!s:{'<' if width < 0 else '>'}{abs(width)}}" for cell, (_, width) in pairs)

@@ -32,7 +32,7 @@ SPARE_MEMORY = 0.3
 
 
 class Process:
-    """A row that is ready to be measured; `spec` as in `child.main`.
+    """A row on its way; `spec` as in `child.main`.
 
     Attributes
     ----------
@@ -49,6 +49,9 @@ class Process:
         self.timer = Timer(timeout, self.process.kill)
         self.timer.start()
         self.result = {"row": spec["row"], "size": spec["size"], "cores": spec["cores"], "repeats": []}
+
+    def ready(self):
+        """Wait until it is built."""
         self.result |= self._read()
 
     @property
@@ -90,17 +93,30 @@ class Process:
 
 
 def measure_group(specs, options):
-    """Results of rows that share a size: built one by one, repeated in turn."""
-    results = []
+    """Results of rows that share a size: built, then repeated in turn."""
+    results, specs = [], sorted(specs, key=lambda spec: spec["cores"])
     while specs:
         group = []
         while specs and (not group or _free_memory() > SPARE_MEMORY):
-            group.append(Process(specs.pop(0), options.timeout))
+            group += build(specs, options)
         for _ in range(options.repeats):
             for process in group:
                 process.repeat()
         results += [process.finish() for process in group]
     return results
+
+
+def build(specs, options):
+    """The next processes, ready: built side by side if `options` say so, on cores of their own if there are enough."""
+    n, cpus, processes = 0, _cpus(), []
+    while specs and len(processes) < options.builds:
+        cores = specs[0]["cores"]
+        apart = n if n + cores <= cpus else 0
+        processes.append(Process(specs.pop(0) | {"apart": apart}, options.timeout))
+        n += cores
+    for process in processes:
+        process.ready()
+    return processes
 
 
 def specs_of(size, options, results):
@@ -143,6 +159,10 @@ def prepare(options):
             subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
+def _cpus():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def _free_memory():
     """Share of the memory that is available; one where the system does not tell."""
     try:
@@ -155,13 +175,14 @@ def _free_memory():
 
 def parse():
     """Options of the command line."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cpus = _cpus()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[4, 6, 8, 12, 20, 40], help="cells along each axis")
     parser.add_argument("--only", nargs="+", choices=list(ROWS), help=f"rows; ours are {', '.join(engine.ROWS)}")
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2][:cpus], help="for rows that can use several")
     parser.add_argument("--output", type=Path, default=Path("speed.json"), help="the figure goes beside it")
     parser.add_argument("--nep", help=f"nep-CsPbI3-SCAN.txt for calorine; default: {peers.NEP_VARIABLE}")
+    parser.add_argument("--builds", type=int, default=1, help="rows built side by side: less to wait, longer compile s")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="about, of one repeat")
     parser.add_argument("--patience", type=float, default=120, help="seconds that a row may take at one size")

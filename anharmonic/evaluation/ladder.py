@@ -161,7 +161,7 @@ class Polynomials(eqx.Module):
     def of_features(cls, features, combinations):
         """Combinations (n_polynomials, n_invariants) of the invariants of an `OrbitFeatures`."""
         n, wanted = features.ccd.shape[0], combinations @ features.coefficients
-        used = np.flatnonzero(wanted.any(axis=0))
+        used = np.flatnonzero(wanted.any(axis=0) | (np.arange(wanted.shape[1]) == 0))
         exponents = np.array([np.bincount(features.monomials.variables[k], minlength=n) for k in used])
         ladder, place = Ladder.of_exponents(exponents)
         sizes = [n, *(len(parent.index) for parent, _ in ladder.steps)]

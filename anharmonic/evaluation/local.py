@@ -112,7 +112,7 @@ class SiteChanges(eqx.Module):
             Displacements of its neighbours (A).
         metric_tensor : array, shape (3, 3)
         """
-        around, total = self.surroundings[site], 0.0
+        around, total = self.surroundings[site], jnp.zeros_like(own[0])
         always, moved = metric_tensor[0, 0] > 0, jnp.stack([own, own + steps], axis=1)
 
         def to_neighbours():
@@ -121,7 +121,7 @@ class SiteChanges(eqx.Module):
         strains = fence(always, to_neighbours)
         if around.functions is not None:
             energies = around.functions(get_strain_metric(self.metric)(_rows(strains, around.pairs)))
-            total = _change(energies)
+            total = total + _change(energies)
         for touched in around.clusters:
 
             def fixed_strains(touched=touched):
@@ -218,7 +218,7 @@ class _Collector:
 
     def _positions(self, keys):
         crystal = self.basis.crystal
-        return np.array([(crystal.positions[s] + np.array(o)) @ crystal.cell for s, o in keys])
+        return np.array([(crystal.positions[s] + np.array(o)) @ crystal.cell for s, o in keys]).reshape(-1, 3)
 
     def _cast(self, values):
         return values.astype(self.evaluator.volume.dtype)

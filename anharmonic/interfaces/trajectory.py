@@ -44,16 +44,16 @@ class Trajectory:
         """Append the state of a run if its step is one of `every`."""
         if progress.step % self.every:
             return
-        atoms = self.atoms(progress.state)
+        atoms = self.atoms(progress.state, float(progress.samples["energy"][-1][-1]))
         stage = plan.stages[int(progress.samples["stage"][-1][-1])]
         equilibrated = bool(progress.samples["production"][-1][-1])
         atoms.info = {"step": progress.step, "temperature_K": stage.temperature, "production": equilibrated}
         ase.io.write(self.path, atoms, format="extxyz", append=True)
 
-    def atoms(self, state):
-        """``ase.Atoms`` of a sampler's state with the potential energy (eV, relative to the reference crystal)."""
+    def atoms(self, state, energy):
+        """``ase.Atoms`` of a sampler's state with its potential energy (eV, relative to the reference crystal)."""
         displacements, deformation = (np.asarray(x, float) for x in (state.displacements, state.deformation))
         here = type(self.start)(self.start.crystal, self.start.supercell, deformation, displacements, self.start.order)
         atoms = here.to_atoms()
-        atoms.calc = SinglePointCalculator(atoms, energy=float(state.energy))
+        atoms.calc = SinglePointCalculator(atoms, energy=energy)
         return atoms

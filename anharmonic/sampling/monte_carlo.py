@@ -153,13 +153,14 @@ class MonteCarlo(eqx.Module):
 
         def one_colour(displacements, inputs):
             colour, steps, limits, neighbours = inputs
-            own = jax.lax.dynamic_slice(displacements, (site, 0, colour * n_moved), (1, 3, n_moved))[0]
+            start = np.int32(site), np.int32(0), colour * n_moved
+            own = jax.lax.dynamic_slice(displacements, start, (1, 3, n_moved))[0]
             places = first + jnp.take(neighbours, around.offsets, axis=0, mode="clip")
             others = displacements.reshape(-1).at[places].get(mode="promise_in_bounds")
             change = self.changes.change(site, own, steps, others, metric_tensor)
             accepted = change < limits
             moved = own + jnp.where(accepted, steps, 0.0)
-            displacements = jax.lax.dynamic_update_slice(displacements, moved[None], (site, 0, colour * n_moved))
+            displacements = jax.lax.dynamic_update_slice(displacements, moved[None], start)
             return displacements, (jnp.mean(accepted.astype(own.dtype)), jnp.sum(jnp.where(accepted, change, 0.0)))
 
         colours = jnp.arange(len(steps), dtype=jnp.int32)

@@ -1,5 +1,6 @@
 """The command line in this process: arguments in, exit code and texts out."""
 
+import os
 from collections import namedtuple
 
 import ase.io
@@ -23,8 +24,9 @@ def cache_home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, cache_home):
-    """Nothing is kept in the user's cache, and other tests keep nothing at all."""
+    """Nothing is kept in the user's cache; other tests keep nothing at all, and compile as if no command had run."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
+    monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", ""))
     before = jax.config.jax_compilation_cache_dir
     yield
     jax.config.update("jax_compilation_cache_dir", before)
