@@ -14,6 +14,9 @@ from anharmonic.evaluation.rows import Rows
 from anharmonic.evaluation.site_sum import SiteSum
 from anharmonic.potential.models import ClusterModel
 
+SLAB = 12_000
+"""Longest span of a slab: its rows should stay in the cache. Site nets need their neighbours' and are not cut."""
+
 
 class Evaluator(eqx.Module):
     """A potential with the tables of a supercell; all arrays are arguments of compiled functions.
@@ -51,8 +54,8 @@ class Evaluator(eqx.Module):
         """Evaluator of a `Potential` on a `Supercell`, with arrays in `dtype`."""
         basis, crystal = potential.basis, potential.crystal
         reach = np.max([np.ptp(o.offsets, axis=1).max(axis=0) for o in basis.orbits], axis=0)
-        grid = HaloGrid.create(supercell, crystal.n_sites, reach)
         sum_of_clusters = isinstance(potential.model, ClusterModel)
+        grid = HaloGrid.create(supercell, crystal.n_sites, reach, SLAB if sum_of_clusters else None)
         groups = _groups(basis.orbits, join_pairs=sum_of_clusters)
         rows = tuple(Rows.of_orbits(crystal, [basis.orbits[k] for k in group], grid) for group in groups)
         if sum_of_clusters:
@@ -71,11 +74,37 @@ class Evaluator(eqx.Module):
 
     def energy(self, displacements, deformation):
         """Energy (eV) of the supercell relative to the reference crystal."""
-        return self.model(self.rows, self._strains(self.grid.pad(displacements), deformation), self.grid)[0]
+
+        def slab(sources):
+            return self.model(self.rows, self._strains(self.grid.pad(displacements, sources), deformation), self.grid)[
+                0
+            ]
+
+        return jnp.sum(self._by_slab(slab))
 
     def gradients(self, displacements, deformation):
         """``(E, dE/du, dE/dF)``: eV, eV/A (n_sites, 3, n_cells), eV (3, 3)."""
-        flat = self.grid.pad(displacements)
+        energy, by_u, by_f = self._by_slab(lambda sources: self._slab_gradients(displacements, deformation, sources))
+        return jnp.sum(energy), self._joined(by_u), jnp.sum(by_f, axis=0)
+
+    def derivatives(self, displacements, deformation):
+        """``(dE/du, dE/dF)`` as of `gradients`; the energy costs nothing here."""
+        by_u, by_f = self._by_slab(lambda sources: self._slab_gradients(displacements, deformation, sources)[1:])
+        return self._joined(by_u), jnp.sum(by_f, axis=0)
+
+    def _by_slab(self, function):
+        """Results of `function`, of a row of the grid's `sources`, for all slabs: leading axis n_slabs."""
+        if self.grid.n_slabs == 1:
+            return jax.tree.map(lambda x: x[None], function(self.grid.sources[0]))
+        return jax.lax.map(function, self.grid.sources)
+
+    def _joined(self, by_slab):
+        """A field (n_sites, 3, n_cells) of its slabs (n_slabs, n_sites, 3, cells of a slab)."""
+        return jnp.moveaxis(by_slab, 0, 2).reshape(*by_slab.shape[1:3], -1)
+
+    def _slab_gradients(self, displacements, deformation, sources):
+        """`gradients` of one slab: its share of E and dE/dF, and dE/du of its sites."""
+        flat = self.grid.pad(displacements, sources)
         energy, by_strain = self.model(self.rows, self._strains(flat, deformation), self.grid)
         weights = [b / rows.squares[:, None] for rows, b in zip(self.rows, by_strain, strict=True)]
         pulls = self._fence(lambda: self._sum("pulls", flat, weights))
@@ -95,8 +124,12 @@ class Evaluator(eqx.Module):
         """Extrapolation grade as of `Potential.extrapolation`; 0 if the fitted ranges are unknown."""
         if not self.ranges:
             return jnp.zeros((), displacements.dtype)
-        strains = self._strains(self.grid.pad(displacements), deformation)
-        return jnp.max(jnp.stack([r.grade(self.rows, strains) for r in self.ranges]))
+
+        def slab(sources):
+            strains = self._strains(self.grid.pad(displacements, sources), deformation)
+            return jnp.max(jnp.stack([r.grade(self.rows, strains) for r in self.ranges]))
+
+        return jnp.max(self._by_slab(slab))
 
     def _strains(self, flat, deformation):
         """Green-Lagrange strains of all rows by group."""

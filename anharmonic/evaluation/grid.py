@@ -6,6 +6,9 @@ neighbour at cell offset o of *all* cells stands a constant distance further on,
 ``o1 p1 + o2 p2 + o3 p3``, where p are the pitches of the padded grid. So neighbours are
 contiguous windows, whatever the supercell; the twist only decides what is copied into
 the halo. Windows run through halo cells as well; what is computed there is not used.
+
+Large supercells are cut into equal slabs along the first axis, each with a halo of its own,
+to be evaluated one after the other: their rows stay in the cache.
 """
 
 import equinox as eqx
@@ -15,20 +18,20 @@ import numpy as np
 
 
 class HaloGrid(eqx.Module):
-    """A supercell padded by a halo and written out flat.
+    """A slab of a supercell padded by a halo and written out flat; all slabs of a supercell are alike.
 
     Attributes
     ----------
-    sources : array, shape (n_padded,), int32
-        The cell whose values stand at each flat position.
+    sources : array, shape (n_slabs, n_padded), int32
+        The cell whose values stand at each flat position of each slab.
     owned : array, shape (span,), bool
-        Which positions of the span are cells of the supercell and not of its halo.
+        Which positions of the span are cells of the slab and not of its halo.
     shape : tuple of int
-        Cells along the axes.
+        Cells of a slab along the axes.
     pitch : tuple of int
         Flat distance between neighbours along each axis.
     margin : int
-        Flat position of cell (0, 0, 0): as far before and behind the span windows may reach.
+        Flat position of the first cell: as far before and behind the span windows may reach.
     n_sites : int
         Sites of a cell.
     """
@@ -41,16 +44,22 @@ class HaloGrid(eqx.Module):
     n_sites: int = eqx.field(static=True)
 
     @classmethod
-    def create(cls, supercell, n_sites, reach):
-        """Grid on which windows at cell offsets up to `reach` (3,) along the axes can be read."""
+    def create(cls, supercell, n_sites, reach, longest=None):
+        """Grid on which windows at cell offsets up to `reach` (3,) along the axes can be read.
+
+        Slabs are as thick as a span of `longest` allows (default: the whole supercell).
+        """
         shape, reach = np.array(supercell.shape), np.asarray(reach)
+        n_slabs = _slabs(shape, reach, longest) if longest else 1
+        shape[0] //= n_slabs
         width = shape + 2 * reach
         pitch = np.array([width[1] * width[2], width[2], 1])
         margin, span = int(pitch @ reach), int(shape[0] * pitch[0])
         position = np.arange(span + 2 * margin)
         cells = np.stack([position // pitch[0], position % pitch[0] // pitch[1], position % pitch[1]], axis=1) - reach
         inside = ((cells >= 0) & (cells < shape)).all(axis=1)[margin : margin + span]
-        sources = supercell.index(cells).astype(np.int32)
+        first = shape[0] * np.arange(n_slabs)[:, None, None] * np.array([1, 0, 0])
+        sources = supercell.index(cells + first).astype(np.int32)
         return cls(sources, inside, tuple(shape.tolist()), tuple(pitch.tolist()), margin, n_sites)
 
     @property
@@ -59,15 +68,20 @@ class HaloGrid(eqx.Module):
         return self.shape[0] * self.pitch[0]
 
     @property
+    def n_slabs(self):
+        """Slabs of the supercell."""
+        return self.sources.shape[0]
+
+    @property
     def n_padded(self):
         """Length of a padded field."""
         return self.span + 2 * self.margin
 
-    def pad(self, displacements):
-        """Vectors (n_sites, 3, n_cells) with their halo, component after component: flat (3 * n_sites * n_padded,)."""
+    def pad(self, displacements, sources):
+        """Vectors (n_sites, 3, n_cells) on a slab, given by its row of `sources`: flat (3 * n_sites * n_padded,)."""
         n_cells = displacements.shape[-1]
         first = n_cells * (3 * np.arange(self.n_sites) + np.arange(3)[:, None])
-        places = first.reshape(-1, 1).astype(np.int32) + self.sources
+        places = first.reshape(-1, 1).astype(np.int32) + sources
         return displacements.reshape(-1).at[places].get(mode="promise_in_bounds").reshape(-1)
 
     def position(self, component, site, distance=0):
@@ -84,6 +98,14 @@ class HaloGrid(eqx.Module):
         n1, n2, n3 = self.shape
         grid = field.reshape(*field.shape[:-1], n1, self.pitch[0] // self.pitch[1], self.pitch[1])
         return grid[..., :n2, :n3].reshape(*field.shape[:-1], n1 * n2 * n3)
+
+
+def _slabs(shape, reach, longest):
+    """Fewest equal slabs with a span of at most `longest`, but at least four times as thick as the reach."""
+    plane = (shape[1] + 2 * reach[1]) * (shape[2] + 2 * reach[2])
+    thick = [n for n in range(1, shape[0] + 1) if shape[0] % n == 0 and n >= 4 * reach[0]]
+    fitting = [n for n in thick if n * plane <= longest]
+    return shape[0] // (fitting[-1] if fitting else min(thick, default=shape[0]))
 
 
 def windows(flat, starts, length):

@@ -111,7 +111,7 @@ class SiteSum(eqx.Module):
             for c, r, s in zip(self.correlations, rows, strains, strict=True)
         ])  # fmt: skip
         energy, by_g = jax.value_and_grad(self._of_correlations)(grid.crop(g))
-        by_g = by_g.at[..., grid.sources].get(mode="promise_in_bounds")
+        by_g = by_g.at[..., grid.sources[0]].get(mode="promise_in_bounds")
         pieces = jnp.split(by_g, np.cumsum([c.n_invariants for c in self.correlations])[:-1])
         derivatives = []
         for c, wall, r, s, piece in zip(self.correlations, self.walls, rows, strains, pieces, strict=True):

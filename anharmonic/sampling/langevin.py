@@ -102,7 +102,7 @@ class LangevinDynamics(eqx.Module):
 
     def init(self, key, displacements, deformation, conditions, model):
         """State with momenta drawn at the temperature and no total momentum."""
-        _, by_u, by_f = model.gradients(displacements, deformation)
+        by_u, by_f = model.derivatives(displacements, deformation)
         no_heat = jnp.zeros(2, displacements.dtype)
         state = DynamicsState(
             displacements, deformation, jnp.zeros_like(displacements),
@@ -120,7 +120,7 @@ class LangevinDynamics(eqx.Module):
         before, state = state, self._thermostat(state, key, conditions, *decay)
         state = eqx.tree_at(lambda s: s.heat, state, _compensated(state.heat, self._gain(before, state)))
         state = self._strain(self._drift(state, self._kinetic_tensor(state.momenta), half), half)
-        _, by_u, by_f = model.gradients(state.displacements, state.deformation)
+        by_u, by_f = model.derivatives(state.displacements, state.deformation)
         state = eqx.tree_at(lambda s: (s.by_displacement, s.by_deformation), state, (by_u, by_f))
         return self._kick(state, conditions, half)
 

@@ -141,6 +141,19 @@ def test_blocks_change_nothing(potential, monkeypatch):
     assert largest_error(in_blocks, whole) < 1e-12
 
 
+def test_slabs_change_nothing(potential, monkeypatch):
+    """Large supercells are evaluated slab by slab; here slabs of five cells' thickness and twisted boundaries."""
+    matrix = np.array([[10, 3, 1], [0, 2, 1], [0, 0, 2]])
+    state = distorted(potential.crystal, matrix, 7, strain=0.02, displacement=0.08)
+    whole, expected = both(potential, state)
+    monkeypatch.setattr("anharmonic.evaluation.evaluator.SLAB", 100)
+    n_slabs = Evaluator.create(potential, state.supercell).grid.n_slabs
+    assert n_slabs == (1 if type(potential.model).__name__ == "SiteModel" else 2)
+    in_slabs, _ = both(potential, state)
+    assert largest_error(in_slabs, expected) < 1e-10
+    assert largest_error(in_slabs, whole) < 1e-12
+
+
 def test_two_runs_are_identical_bit_by_bit(potential):
     state = distorted(potential.crystal, np.diag([3, 2, 2]), 6)
     first, second = (both(potential, state, "float32")[0] for _ in range(2))
@@ -192,7 +205,7 @@ def test_windows_are_neighbours():
     supercell = Supercell.from_matrix([[2, 1, 1], [0, 3, 2], [0, 0, 4]])
     grid = HaloGrid.create(supercell, 2, (1, 2, 1))
     field = np.arange(6.0 * supercell.n_cells).reshape(2, 3, -1)
-    flat = grid.pad(jnp.asarray(field))
+    flat = grid.pad(jnp.asarray(field), grid.sources[0])
     for offset in ((0, 0, 0), (1, -2, 1), (-1, 2, -1), (1, 2, 0)):
         start = grid.position(2, 1, int(np.dot(offset, grid.pitch)))
         found = grid.crop(windows(flat, jnp.array([start]), grid.span))[0]
