@@ -91,7 +91,7 @@ def stages(evaluator, u, deformation):
     from anharmonic.sampling.noise import normal
 
     grid = evaluator.grid
-    flat = jax.jit(lambda e, u: e.grid.pad(u))(evaluator, u)
+    flat = jax.jit(lambda e, u: e.grid.pad(u, e.grid.sources[0]))(evaluator, u)
     strains = jax.jit(lambda e, *s: e._strains(*s))(evaluator, flat, deformation)
     weights = jax.jit(lambda e, s: e.model(e.rows, s, e.grid)[1])(evaluator, strains)
     cells = sum(s.size for s in strains)
@@ -99,7 +99,7 @@ def stages(evaluator, u, deformation):
         sum(2 * len(r.ends) for r in evaluator.rows),
         sum(sum(map(bool, s)) for r in evaluator.rows for s in r.steps),
     )
-    yield "halo", lambda e, u: e.grid.pad(u), (evaluator, u), 0, 4 * (u.size + 2 * flat.size)
+    yield "halo", lambda e, u: e.grid.pad(u, e.grid.sources[0]), (evaluator, u), 0, 4 * (u.size + 2 * flat.size)
     yield (
         "strains",
         lambda e, f, d: e._strains(f, d),
@@ -130,7 +130,7 @@ def stages(evaluator, u, deformation):
         28 * steps * grid.span,
     )
     yield "energy and gradients", lambda e, *s: e.gradients(*s), (evaluator, u, deformation), 0, 0
-    yield "gradients", lambda e, *s: e.gradients(*s)[1:], (evaluator, u, deformation), 0, 0
+    yield "gradients", lambda e, *s: e.derivatives(*s), (evaluator, u, deformation), 0, 0
     key = jax.random.key(0)
     yield "noise", lambda u: normal(key, u.shape, u.dtype), (u,), 0, 4 * u.size
 

@@ -76,9 +76,8 @@ class Evaluator(eqx.Module):
         """Energy (eV) of the supercell relative to the reference crystal."""
 
         def slab(sources):
-            return self.model(self.rows, self._strains(self.grid.pad(displacements, sources), deformation), self.grid)[
-                0
-            ]
+            strains = self._strains(self.grid.pad(displacements, sources), deformation)
+            return self.model(self.rows, strains, self.grid)[0]
 
         return jnp.sum(self._by_slab(slab))
 
