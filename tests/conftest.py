@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# One width of vectors for this process and those that it starts: sums are compared bit by bit.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=256")
 
 import builders
 import pytest
