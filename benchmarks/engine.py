@@ -91,7 +91,7 @@ class Steps:
         from anharmonic.sampling import Conditions
 
         model = Evaluator.create(potential, supercell, "float32")
-        self.parts = _on_device((sampler, Conditions.of(TEMPERATURE), model))
+        self.parts = on_device((sampler, Conditions.of(TEMPERATURE), model))
         self.shape = potential.crystal.n_sites, 3, supercell.n_cells
         self.n_atoms = potential.crystal.n_sites * supercell.n_cells
         self.advance, self.state, self.step = eqx.filter_jit(_advance), None, 0
@@ -140,7 +140,7 @@ def _advance(sampler, conditions, model, state, begin, end):
     return jax.lax.fori_loop(begin, end, one, state)
 
 
-def _on_device(tree):
+def on_device(tree):
     """The same record with its arrays where they are needed."""
     import equinox as eqx
     import jax

@@ -13,6 +13,7 @@ import statistics
 import time
 
 import models
+from engine import on_device
 
 LOOPS = 20
 
@@ -45,14 +46,6 @@ def main():
             f"{rates[0]:10.1f}{rates[1]:10.1f}",
             flush=True,
         )
-
-
-def on_device(tree):
-    """Arrays where JAX computes."""
-    import equinox as eqx
-    import jax
-
-    return jax.tree.map(lambda x: jax.numpy.asarray(x) if eqx.is_array_like(x) else x, tree)
 
 
 def seconds_of(function, arguments):

@@ -1,7 +1,6 @@
 """Energies that are sums over clusters: polynomial expansions and cluster nets."""
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.evaluation.many_body import ClusterFunction
@@ -48,7 +47,7 @@ class ClusterSum(eqx.Module):
         for group, function, strain in zip(rows, self.functions, strains, strict=True):
             pairs = isinstance(function, PairFunctions)
             psi, by_strain = function.of_strain(strain if pairs else group.per_cluster(strain))
-            energy = energy + jnp.sum(jnp.where(group.owned, psi, 0.0))
+            energy = energy + group.total(psi)
             derivatives.append(by_strain.reshape(strain.shape))
         return energy, derivatives
 

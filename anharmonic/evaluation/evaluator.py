@@ -12,6 +12,7 @@ from anharmonic.evaluation.fields import transform
 from anharmonic.evaluation.grid import HaloGrid
 from anharmonic.evaluation.rows import Rows
 from anharmonic.evaluation.site_sum import SiteSum
+from anharmonic.potential.lattice import cast
 from anharmonic.potential.models import ClusterModel
 
 SLAB = 12_000
@@ -64,13 +65,7 @@ class Evaluator(eqx.Module):
             model = SiteSum.of_potential(potential, rows, grid)
         volume = np.asarray(crystal.volume * supercell.n_cells)
         positions, ranges = crystal.positions @ crystal.cell, orbit_ranges(potential, groups)
-        return cls(grid, rows, model, positions, crystal.cell, volume, ranges, groups).cast(dtype)
-
-    def cast(self, dtype):
-        """The same record with all floating-point arrays in `dtype`."""
-        return jax.tree.map(
-            lambda x: np.asarray(x, dtype) if eqx.is_array_like(x) and np.result_type(x).kind == "f" else x, self
-        )
+        return cast(cls(grid, rows, model, positions, crystal.cell, volume, ranges, groups), dtype)
 
     def energy(self, displacements, deformation):
         """Energy (eV) of the supercell relative to the reference crystal."""

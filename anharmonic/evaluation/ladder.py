@@ -1,7 +1,7 @@
 """Monomials of many coordinates by tables: each is one of lower degree times a coordinate.
 
 The tables are arguments of compiled functions, so that thousands of monomials cost no
-compile time, and the transpose of every look-up is a matrix product: no scatter.
+compile time, and the transpose of a look-up is a sum of look-ups or a matrix product: no scatter.
 """
 
 import equinox as eqx

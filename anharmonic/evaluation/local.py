@@ -12,6 +12,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.evaluation.cluster_sum import ClusterSum
 from anharmonic.evaluation.fence import fence
 from anharmonic.evaluation.grid import windows
+from anharmonic.evaluation.rows import green_lagrange
 
 
 class TouchedClusters(eqx.Module):
@@ -145,17 +146,6 @@ def _change(energies):
     """Sum over rows of energies (n_rows, 2, n_moved) after minus before, (n_moved,); as a product, which is fast."""
     before, after = (jnp.ones(len(energies), energies.dtype) @ energies.reshape(len(energies), -1)).reshape(2, -1)
     return after - before
-
-
-def green_lagrange(vectors, differences, metric_tensor):
-    """Strains (n, ...) of pairs with reference vectors (n, 3) and displacement differences (3, n, ...)."""
-    shape = (-1, *[1] * (differences.ndim - 2))
-    stretched, half = vectors @ metric_tensor, 0.5 * metric_tensor
-    total = (0.5 * jnp.sum((stretched - vectors) * vectors, axis=1)).reshape(shape)
-    for k in range(3):
-        image = sum(half[k, m] * differences[m] for m in range(3)) + stretched[:, k].reshape(shape)
-        total = total + differences[k] * image
-    return total / jnp.sum(vectors**2, axis=1).reshape(shape)
 
 
 class _Collector:

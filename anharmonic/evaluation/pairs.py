@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.clusters.metrics import get_strain_metric
-from anharmonic.evaluation.tables import NetTable, horner
+from anharmonic.evaluation.tables import NetTable, horner, per_row
 from anharmonic.potential.models import Network, WalledTerm
 
 
@@ -70,18 +70,18 @@ class PairFunctions(eqx.Module):
 
     def __call__(self, f):
         """psi (eV) of metrics f, both (n_rows, ...)."""
-        total = f * horner(self.coefficients, f) + _rows(self.stiffness, f) * self._beyond(f) ** 2
+        total = f * horner(self.coefficients, f) + per_row(self.stiffness, f) * self._beyond(f) ** 2
         return total if self.net is None else total + self.net(f)
 
     def derivative(self, f):
         """d psi / d f (eV) of metrics f, both (n_rows, ...)."""
         degrees = np.arange(1, len(self.coefficients) + 1, dtype=self.coefficients.dtype)
-        total = horner(degrees[:, None] * self.coefficients, f) + 2 * _rows(self.stiffness, f) * self._beyond(f)
+        total = horner(degrees[:, None] * self.coefficients, f) + 2 * per_row(self.stiffness, f) * self._beyond(f)
         return total if self.net is None else total + self.net.derivative(f)
 
     def _beyond(self, f):
         """How far f is outside the walls, negative below."""
-        return jnp.maximum(f - _rows(self.upper, f), 0.0) + jnp.minimum(f - _rows(self.lower, f), 0.0)
+        return jnp.maximum(f - per_row(self.upper, f), 0.0) + jnp.minimum(f - per_row(self.lower, f), 0.0)
 
 
 class PairNets(eqx.Module):
@@ -128,15 +128,10 @@ class PairNets(eqx.Module):
             x.append(x[-1] * f)
         for weights, biases in self.layers:
             x = [
-                jnp.tanh(sum(_rows(w, a) * a for w, a in zip(row, x, strict=True)) + _rows(b, f))
+                jnp.tanh(sum(per_row(w, a) * a for w, a in zip(row, x, strict=True)) + per_row(b, f))
                 for row, b in zip(weights, biases, strict=True)
             ]
-        return sum(_rows(w, a) * a for w, a in zip(self.output, x, strict=True))
-
-
-def _rows(values, f):
-    """Values (n_rows,) shaped to act on f (n_rows, ...)."""
-    return values.reshape(-1, *[1] * (f.ndim - 1))
+        return sum(per_row(w, a) * a for w, a in zip(self.output, x, strict=True))
 
 
 def _powers(orbit):

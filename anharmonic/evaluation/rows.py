@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.evaluation.grid import windows
+from anharmonic.evaluation.tables import per_row
 
 
 class Rows(eqx.Module):
@@ -95,14 +96,8 @@ class Rows(eqx.Module):
         return windows(flat, self.second, self.length) - windows(flat, self.first, self.length)
 
     def strains(self, flat, metric_tensor):
-        """Green-Lagrange strains (n_rows, length), expanded so that no large numbers are subtracted."""
-        x, y, z = self.differences(flat)
-        stretched, c = self.vectors @ metric_tensor, 0.5 * metric_tensor
-        homogeneous = 0.5 * jnp.sum((stretched - self.vectors) * self.vectors, axis=1)
-        total = x * (c[0, 0] * x + 2 * c[0, 1] * y + stretched[:, 0, None]) + homogeneous[:, None]
-        total = total + y * (c[1, 1] * y + 2 * c[1, 2] * z + stretched[:, 1, None])
-        total = total + z * (c[2, 2] * z + 2 * c[0, 2] * x + stretched[:, 2, None])
-        return total / self.squares[:, None]
+        """Green-Lagrange strains (n_rows, length)."""
+        return green_lagrange(self.vectors, self.differences(flat), metric_tensor)
 
     def pulls(self, flat, weights, grid):
         """Terms of ``sum +- w p`` over the rows that end at each site: lists of (span,) by component (3) and site."""
@@ -135,6 +130,25 @@ class Rows(eqx.Module):
         """Weights (span,) of the clusters that stand `distance` before each cell."""
         return weights[row, self.before - distance : self.before - distance + self.span]
 
+    def total(self, values):
+        """Sum of values (..., length) over the clusters of the supercell, each once."""
+        return jnp.sum(jnp.where(self.owned, values, 0.0))
+
     def per_cluster(self, values):
         """Row values (n_rows, length) as (n_pairs, n_clusters, length)."""
         return values.reshape(-1, self.n_clusters, self.length)
+
+
+def green_lagrange(vectors, differences, metric_tensor):
+    """Strains (n, ...) of pairs with reference vectors (n, 3) and displacement differences (3, n, ...).
+
+    Expanded so that no large numbers are subtracted.
+    """
+    x, y, z = differences
+    stretched, c = vectors @ metric_tensor, 0.5 * metric_tensor
+    along = [per_row(column, x) for column in stretched.T]
+    homogeneous = 0.5 * jnp.sum((stretched - vectors) * vectors, axis=1)
+    total = x * (c[0, 0] * x + 2 * c[0, 1] * y + along[0]) + per_row(homogeneous, x)
+    total = total + y * (c[1, 1] * y + 2 * c[1, 2] * z + along[1])
+    total = total + z * (c[2, 2] * z + 2 * c[0, 2] * x + along[2])
+    return total / per_row(jnp.sum(vectors**2, axis=1), x)

@@ -118,7 +118,7 @@ class SiteSum(eqx.Module):
             by_strain = c.pull_back(s, piece)
             if wall is not None:
                 psi, by_wall = wall.of_strain(s[0])
-                energy, by_strain = energy + jnp.sum(jnp.where(r.owned, psi, 0.0)), by_strain + by_wall
+                energy, by_strain = energy + r.total(psi), by_strain + by_wall
             derivatives.append(by_strain.reshape(-1, r.length))
         return energy, derivatives
 

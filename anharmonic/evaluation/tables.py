@@ -10,12 +10,16 @@ TOLERANCE = 1e-6
 """Largest error of an energy or a derivative, relative to its largest magnitude over the range."""
 
 
+def per_row(values, field):
+    """Values (n_rows,) shaped to act on a field (n_rows, ...)."""
+    return values.reshape(-1, *[1] * (field.ndim - 1))
+
+
 def horner(coefficients, x):
     """Polynomials ``sum_k c_k x^k`` with coefficients (n, n_rows) of x (n_rows, ...)."""
-    coefficients = coefficients.reshape(*coefficients.shape, *[1] * (x.ndim - 1))
-    total = jnp.zeros_like(x) + coefficients[-1]
+    total = jnp.zeros_like(x) + per_row(coefficients[-1], x)
     for c in coefficients[-2::-1]:
-        total = total * x + c
+        total = total * x + per_row(c, x)
     return total
 
 
@@ -80,16 +84,12 @@ class NetTable(eqx.Module):
 
     def _look_up(self, tables, f):
         """Place in the interval, how far beyond its ends, and the interval's parabola."""
-        place = (f - self._rows(self.lower, f)) * self._rows(self.per_width, f)
+        place = (f - per_row(self.lower, f)) * per_row(self.per_width, f)
         interval = jnp.clip(place, 0.0, self.n_intervals - 1.0).astype(jnp.int32)
         place = place - interval - 0.5
         inside = jnp.clip(place, -0.5, 0.5)
-        index = interval + self._rows(self.first, f)
+        index = interval + per_row(self.first, f)
         return inside, place - inside, [jnp.asarray(table).at[index].get(mode="promise_in_bounds") for table in tables]
-
-    @staticmethod
-    def _rows(values, f):
-        return values.reshape(-1, *[1] * (f.ndim - 1))
 
 
 def _parabolas(function, lower, upper, size):

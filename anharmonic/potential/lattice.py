@@ -21,12 +21,6 @@ class LatticePotential(eqx.Module):
     features: Features
     model: eqx.Module
 
-    def cast(self, dtype):
-        """The same record with all floating-point arrays in `dtype`."""
-        return jax.tree.map(
-            lambda x: np.asarray(x, dtype) if eqx.is_array_like(x) and np.result_type(x).kind == "f" else x, self
-        )
-
     def invariants(self, displacements, deformation, translations):
         """Invariants of all clusters, one array (n_invariants, n_clusters, n_cells) per orbit."""
         differences = self.topology.bond_differences(displacements, translations)
@@ -57,3 +51,10 @@ class LatticePotential(eqx.Module):
         energy, by_u, by_f = self.gradients(displacements, deformation, translations)
         forces = -jnp.einsum("ji,sjn->sin", jnp.linalg.inv(deformation), by_u)
         return energy, forces, by_f @ deformation.T / (volume * jnp.linalg.det(deformation))
+
+
+def cast(record, dtype):
+    """The same device record with all floating-point arrays in `dtype`."""
+    return jax.tree.map(
+        lambda x: np.asarray(x, dtype) if eqx.is_array_like(x) and np.result_type(x).kind == "f" else x, record
+    )

@@ -57,6 +57,8 @@ class MonteCarlo(eqx.Module):
     changes : SiteChanges
     order : array, shape (n_cells,), int32
         The cells, sorted by colour.
+    places : array, shape (n_cells,), int32
+        Where each cell stands in that order.
     neighbours : array, shape (n_colours, n_offsets, n_cells / n_colours), int32
         Where the cells at the offsets of `changes` stand in that order.
     modes : array, shape (n_modes, 3, 3)
@@ -69,6 +71,7 @@ class MonteCarlo(eqx.Module):
 
     changes: SiteChanges
     order: jax.Array
+    places: jax.Array
     neighbours: jax.Array
     modes: jax.Array
     volume: jax.Array
@@ -86,10 +89,10 @@ class MonteCarlo(eqx.Module):
         """
         changes = SiteChanges.of_evaluator(potential.basis, Evaluator.create(potential, supercell, dtype))
         colours = colour_cells(supercell, conflicts(potential.basis))
-        order, place = colours.ravel(), np.argsort(colours.ravel()).astype(np.int32)
-        neighbours = place[supercell.translations(np.array(changes.offsets).reshape(-1, 3))[:, order]]
+        order, places = colours.ravel(), np.argsort(colours.ravel()).astype(np.int32)
+        neighbours = places[supercell.translations(np.array(changes.offsets).reshape(-1, 3))[:, order]]
         return cls(
-            changes, order, np.swapaxes(neighbours.reshape(-1, *colours.shape), 0, 1), np.asarray(modes, dtype),
+            changes, order, places, np.swapaxes(neighbours.reshape(-1, *colours.shape), 0, 1), np.asarray(modes, dtype),
             np.asarray(potential.crystal.volume * supercell.n_cells, dtype), np.asarray(0.0, dtype),
             strain_trials if len(modes) else 0,
         )  # fmt: skip
@@ -137,8 +140,7 @@ class MonteCarlo(eqx.Module):
             displacements, (accepted, change) = self._sweep_site(site, displacements, *trials, metric_tensor)
             shares.append(jnp.mean(accepted))
             energy = energy + jnp.sum(change)
-        back = jnp.zeros_like(self.order).at[self.order].set(jnp.arange(len(self.order), dtype=self.order.dtype))
-        displacements, shares = jnp.take(displacements, back, axis=-1, mode="clip"), jnp.stack(shares)
+        displacements, shares = jnp.take(displacements, self.places, axis=-1, mode="clip"), jnp.stack(shares)
         return eqx.tree_at(
             lambda s: (s.displacements, s.energy, s.acceptance, s.widths),
             state,

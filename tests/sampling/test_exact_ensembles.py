@@ -19,6 +19,7 @@ from ensembles import density_scores, replicas, thermal, z_score
 from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import GPA
 from anharmonic.crystal import Supercell
+from anharmonic.potential.lattice import cast
 from anharmonic.sampling import LangevinDynamics, MonteCarlo, strain_modes
 
 TEMPERATURE = 300.0
@@ -204,7 +205,7 @@ def perovskite_runs(springs):
 def test_identities_of_a_perovskite(springs, perovskite_runs, method):
     """Integration by parts, exact for any energy: the virial of the displacements, and the mean force on the cell."""
     supercell, runs = perovskite_runs
-    found, lattice = runs[method], springs.lattice.cast("float32")
+    found, lattice = runs[method], cast(springs.lattice, "float32")
     translations, n_atoms = jnp.asarray(lattice.topology.translations(supercell)), 40
     u, f = (found[name].astype("float32") for name in ("displacements", "deformation"))
     gradients = jax.jit(jax.vmap(jax.vmap(lambda u, f: lattice.gradients(u, f, translations))))
