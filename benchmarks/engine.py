@@ -27,9 +27,9 @@ def dynamics(name):
     """Builder of a row: flexible-cell Langevin dynamics with the potential `name`."""
 
     def create(potential, supercell):
-        from anharmonic.sampling import LangevinDynamics, strain_modes
+        from anharmonic.sampling import MolecularDynamics, strain_modes
 
-        return LangevinDynamics.create(potential.crystal, supercell, strain_modes("full"), timestep=TIMESTEP)
+        return MolecularDynamics.create(potential.crystal, supercell, strain_modes("full"), timestep=TIMESTEP)
 
     return sampling(name, create, "NPT Langevin, flexible cell, 5 fs")
 
@@ -81,7 +81,7 @@ class Steps:
     ----------
     potential : Potential
     supercell : Supercell
-    sampler : LangevinDynamics, MonteCarlo or Evaluations
+    sampler : MolecularDynamics, MonteCarlo or Evaluations
     """
 
     def __init__(self, potential, supercell, sampler):

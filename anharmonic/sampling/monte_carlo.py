@@ -180,7 +180,7 @@ class MonteCarlo(eqx.Module):
             trial = deformation + jnp.tensordot(amounts, self.modes, 1)
             trial_energy = model.energy(state.displacements, trial)
             old, new = jnp.linalg.det(deformation), jnp.linalg.det(trial)
-            work = trial_energy - energy + conditions.pressure * self.volume * (new - old)
+            work = trial_energy - energy + conditions.work(self.volume, trial) - conditions.work(self.volume, deformation)
             exponent = work / thermal - (n_atoms - 1) * jnp.log(jnp.maximum(new, 1e-6) / old)
             accepted = (exponent < _thresholds(accept_key, (), energy.dtype)) & (new > 0)
             carry = jax.tree.map(lambda a, b: jnp.where(accepted, a, b), (trial, trial_energy), carry)

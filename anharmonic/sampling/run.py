@@ -112,7 +112,7 @@ class Run:
 
     Attributes
     ----------
-    sampler : LangevinDynamics or MonteCarlo
+    sampler : MolecularDynamics or MonteCarlo
     model : Evaluator
     observer : Observer
     stages : sequence of Stage
@@ -187,7 +187,7 @@ class Run:
         progress.stage, progress.chunk = (progress.stage + 1, 0) if done else (progress.stage, progress.chunk + 1)
 
     def _conditions(self, stage):
-        return Conditions.of(stage.temperature, stage.pressure, self.dtype)
+        return Conditions.of(stage.temperature, stage.pressure, dtype=self.dtype)
 
 
 @eqx.filter_jit

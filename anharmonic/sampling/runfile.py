@@ -10,7 +10,7 @@ import numpy as np
 from anharmonic.errors import RunFileError
 from anharmonic.files import replacing
 from anharmonic.records import DAMAGE, digest, read_record, write_record
-from anharmonic.sampling.langevin import DynamicsState
+from anharmonic.sampling.dynamics import DynamicsState
 from anharmonic.sampling.monte_carlo import MonteCarloState
 from anharmonic.sampling.run import Progress
 

@@ -10,7 +10,7 @@ from anharmonic.analysis import TiltModes, lattice_parameters
 from anharmonic.analysis.tilts import LABELS, angles
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
-from anharmonic.sampling.langevin import LangevinDynamics
+from anharmonic.sampling.dynamics import MolecularDynamics
 from anharmonic.sweep.result import plain, point_record, run_warnings, stage_samples, write_summary
 from anharmonic.sweep.simulation_plan import SimulationPlan
 from anharmonic.sweep.sweep import begin, build_run, checkpoints, potential_digest
@@ -19,23 +19,23 @@ from anharmonic.sweep.sweep import begin, build_run, checkpoints, potential_dige
 class Microcanonical(eqx.Module):
     """Newton's equations, equilibrated by Langevin dynamics."""
 
-    free: LangevinDynamics
-    thermostatted: LangevinDynamics
+    free: MolecularDynamics
+    thermostatted: MolecularDynamics
 
     def adapting(self):
         """The sampler of the equilibration."""
         return self.thermostatted
 
     def init(self, *arguments):
-        """See `LangevinDynamics.init`."""
+        """See `MolecularDynamics.init`."""
         return self.thermostatted.init(*arguments)
 
     def step(self, *arguments):
-        """See `LangevinDynamics.step`."""
+        """See `MolecularDynamics.step`."""
         return self.free.step(*arguments)
 
     def observe(self, *arguments):
-        """See `LangevinDynamics.observe`."""
+        """See `MolecularDynamics.observe`."""
         return self.free.observe(*arguments)
 
 
@@ -123,7 +123,7 @@ def _build(potential, supercell, plan):
     run = build_run(potential, supercell, plan)
     if plan.ensemble != "nve":
         return run
-    free = eqx.tree_at(lambda s: s.friction, run.sampler, np.zeros_like(run.sampler.friction))
+    free = replace(run.sampler, thermostat=None)
     return replace(run, sampler=Microcanonical(free, run.sampler))
 
 

@@ -14,7 +14,7 @@ from anharmonic.evaluation import Evaluator
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
 from anharmonic.sampling.conditions import strain_modes
-from anharmonic.sampling.langevin import LangevinDynamics
+from anharmonic.sampling.dynamics import Langevin, MolecularDynamics, Piston
 from anharmonic.sampling.monte_carlo import MonteCarlo
 from anharmonic.sampling.run import Observer, Run
 from anharmonic.sampling.runfile import load_progress, save_progress
@@ -80,8 +80,8 @@ def build_run(potential, supercell, plan):
     """The `Run` of a plan."""
     modes = strain_modes(plan.cell)
     if plan.method == "md":
-        times = {"timestep": plan.timestep, "friction": plan.friction, "cell_friction": 2 * plan.friction}
-        sampler = LangevinDynamics.create(potential.crystal, supercell, modes, **times, dtype=plan.dtype)
+        bath = Langevin(plan.friction), Piston(friction=2 * plan.friction)
+        sampler = MolecularDynamics.create(potential.crystal, supercell, modes, plan.timestep, *bath, dtype=plan.dtype)
     else:
         sampler = MonteCarlo.create(potential, supercell, modes, dtype=plan.dtype)
     projections = _projections(potential.crystal, supercell).astype(plan.dtype)

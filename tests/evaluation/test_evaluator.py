@@ -15,7 +15,7 @@ from anharmonic.crystal import Supercell
 from anharmonic.evaluation import Evaluation, Evaluator, many_body
 from anharmonic.evaluation.grid import HaloGrid, windows
 from anharmonic.potential import precision
-from anharmonic.sampling import Conditions, LangevinDynamics, strain_modes
+from anharmonic.sampling import Conditions, MolecularDynamics, strain_modes
 
 DIAGONALS = ((1, 1, 1), (1, 1, 7), (1, 2, 3), (3, 2, 2))
 N_MATRICES = 20
@@ -164,7 +164,7 @@ def test_no_scatter_in_a_step_of_dynamics(potential):
     """Scatters are serial on CPUs and not reproducible on GPUs; the test sees them where there are some."""
     supercell = Supercell.from_matrix(np.diag([2, 2, 2]))
     evaluator = Evaluator.create(potential, supercell)
-    dynamics = LangevinDynamics.create(potential.crystal, supercell, strain_modes("full"))
+    dynamics = MolecularDynamics.create(potential.crystal, supercell, strain_modes("full"))
     u, deformation, conditions = jnp.zeros((5, 3, 8)), jnp.eye(3), Conditions.of(300.0)
     state = eqx.filter_jit(dynamics.init)(jax.random.key(0), u, deformation, conditions, evaluator)
 

@@ -15,7 +15,7 @@ import anharmonic as ah
 from anharmonic.errors import AnharmonicError, ExtrapolationError, MappingError
 from anharmonic.evaluation import Evaluator
 from anharmonic.potential import precision
-from anharmonic.sampling import Conditions, LangevinDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
+from anharmonic.sampling import Conditions, MolecularDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
@@ -180,7 +180,7 @@ def engine_energies(potential, configuration, dtype):
     observer, stage = Observer(np.zeros((0, 5, 3, 8), dtype)), Stage(300.0)
     with precision(dtype):
         samplers = (
-            LangevinDynamics.create(potential.crystal, configuration.supercell, strain_modes("full"), dtype=dtype),
+            MolecularDynamics.create(potential.crystal, configuration.supercell, strain_modes("full"), dtype=dtype),
             MonteCarlo.create(potential, configuration.supercell, strain_modes("full"), dtype=dtype),
         )
         for sampler in samplers:

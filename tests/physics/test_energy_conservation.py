@@ -8,7 +8,7 @@ import pytest
 
 from anharmonic.crystal import Supercell
 from anharmonic.evaluation import Evaluator
-from anharmonic.sampling import Conditions, LangevinDynamics, strain_modes
+from anharmonic.sampling import Conditions, Langevin, MolecularDynamics, strain_modes
 
 N_ATOMS = 5 * 8**3
 TIMESTEP = 4.0
@@ -39,7 +39,7 @@ def test_no_drift_in_single_precision(springs):
     supercell, conditions = Supercell.from_matrix([8] * 3), Conditions.of(400.0)
     model, modes = Evaluator.create(springs, supercell), strain_modes("fixed")
     warm, free = (
-        LangevinDynamics.create(springs.crystal, supercell, modes, timestep=TIMESTEP, friction=f) for f in (5e-3, 0.0)
+        MolecularDynamics.create(springs.crystal, supercell, modes, TIMESTEP, bath) for bath in (Langevin(5e-3), None)
     )
     start = jax.random.key(0), jnp.zeros((5, 3, 512)), 1.004 * jnp.eye(3), conditions, model
     state, _ = run(warm, model, eqx.filter_jit(warm.init)(*start), conditions, 0, 100)

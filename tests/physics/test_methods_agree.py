@@ -8,7 +8,7 @@ import anharmonic as ah
 from anharmonic.analysis import estimate
 from anharmonic.evaluation import Evaluator
 from anharmonic.potential import precision
-from anharmonic.sampling import Conditions, LangevinDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
+from anharmonic.sampling import Conditions, MolecularDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
 
 TEMPERATURES = (150, 300, 450)
 LENGTHS = {"md": {"equilibration": 8000, "production": 40000}, "mc": {"equilibration": 2000, "production": 16000}}
@@ -77,7 +77,7 @@ def test_shipped_potential_in_calculator_and_engines(potential, dtype):
     with precision(dtype):
         modes = strain_modes("full")
         samplers = (
-            LangevinDynamics.create(potential.crystal, mapped.supercell, modes, dtype=dtype),
+            MolecularDynamics.create(potential.crystal, mapped.supercell, modes, dtype=dtype),
             MonteCarlo.create(potential, mapped.supercell, modes, dtype=dtype),
         )
         for sampler in samplers:

@@ -11,7 +11,7 @@ from killed import kill_sweep
 import anharmonic as ah
 from anharmonic.clusters import ClusterBasis
 from anharmonic.errors import AnharmonicError, RunFileError
-from anharmonic.sampling import LangevinDynamics, MonteCarlo
+from anharmonic.sampling import MolecularDynamics, MonteCarlo
 from anharmonic.sweep import SweepPlan
 
 METHODS = ("md", "mc")
@@ -100,7 +100,7 @@ def test_points(undisturbed):
 @pytest.mark.parametrize("method", METHODS)
 def test_one_trace_serves_all_temperatures(method, monkeypatch):
     """A fresh supercell: after a first temperature, six more at other temperatures trace nothing anew."""
-    sampler, traced = {"md": LangevinDynamics, "mc": MonteCarlo}[method], []
+    sampler, traced = {"md": MolecularDynamics, "mc": MonteCarlo}[method], []
     original = sampler.step
 
     def counted(self, *arguments):
