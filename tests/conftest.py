@@ -7,9 +7,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=256")
 
 import builders
+import jax
 import pytest
 
 from anharmonic.clusters import ClusterBasis
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_compiled_programs():
+    """Compiled programs of a module end with it: Linux gives a process 65,530 memory maps, and each takes some."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

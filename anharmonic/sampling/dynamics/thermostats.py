@@ -61,7 +61,8 @@ class BussiRescaling(eqx.Module):
         one_key, rest_key = jax.random.split(key)
         one = jax.random.normal(one_key, (), state.momenta.dtype)
         rest = 2 * jax.random.gamma(rest_key, 0.5 * (freedom - 1), (), state.momenta.dtype)
-        ratio = 0.5 * BOLTZMANN * conditions.temperature * (1 - decay) / hamiltonian.kinetic_energy(state)
+        thermal = 0.5 * BOLTZMANN * conditions.temperature
+        ratio = (1 - decay) * thermal / jnp.maximum(hamiltonian.kinetic_energy(state), 1e-6 * thermal)
         along = jnp.sqrt(decay) + jnp.sqrt(ratio) * one
         factor = jnp.sign(along) * jnp.sqrt(along**2 + ratio * rest)
         return eqx.tree_at(lambda s: s.momenta, state, factor * state.momenta)
