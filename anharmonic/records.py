@@ -14,21 +14,21 @@ DAMAGE = (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError
 """What h5py raises, here or there, when it meets a damaged file."""
 
 
-def write_record(group, name, value):
+def write_record(group, name, value, compression="gzip"):
     """Write `value` under `name`: arrays as data sets, records and tuples as groups, the rest as JSON."""
     if dataclasses.is_dataclass(value):
         child = group.create_group(name)
         child.attrs[CLASS] = type(value).__name__
         for item in dataclasses.fields(value):
-            write_record(child, item.name, getattr(value, item.name))
+            write_record(child, item.name, getattr(value, item.name), compression)
     elif isinstance(value, tuple | list) and any(_is_structured(item) for item in value):
         child = group.create_group(name)
         child.attrs[LENGTH] = len(value)
         for k, item in enumerate(value):
-            write_record(child, f"{k:04d}", item)
+            write_record(child, f"{k:04d}", item, compression)
     elif hasattr(value, "__array__"):
         value = np.asarray(value)
-        group.create_dataset(name, data=value, compression="gzip" if value.size > 64 else None)
+        group.create_dataset(name, data=value, compression=compression if value.size > 64 else None)
     else:
         group.create_dataset(name, data=json.dumps(value), dtype=h5py.string_dtype())
 

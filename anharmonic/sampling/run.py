@@ -1,6 +1,7 @@
-"""The run loop: stages of constant conditions, sampled in compiled chunks, checkpointed between them."""
+"""The run loop: stages sampled in compiled chunks, checkpointed between them."""
 
 import time
+import warnings
 from dataclasses import dataclass, field
 
 import equinox as eqx
@@ -8,75 +9,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anharmonic.errors import RunFileError
-from anharmonic.sampling.conditions import Conditions
+from anharmonic.sampling.guards import continues_exactly, explain, fault
+from anharmonic.sampling.observables import Observer
+from anharmonic.sampling.series import Series
+from anharmonic.sampling.stages import Sampling, Stage, interpolated
+from anharmonic.sampling.stopping import Stopped
+
+__all__ = ["Observer", "Progress", "Run", "Sampling", "Stage"]
 
 CHECKPOINT_SECONDS = 10.0
+"""Time between checkpoints, while one costs no more than `CHEAP_SECONDS`; then it grows in proportion: 5 %."""
 
+CHEAP_SECONDS = 0.5
+BUFFER_BYTES = 2**28
+"""A checkpoint is due, too, when so much has been recorded: it bounds the memory of a run of any length."""
 
-@dataclass(frozen=True)
-class Stage:
-    """Sampling at constant conditions.
-
-    Attributes
-    ----------
-    temperature : float
-        K.
-    pressure : float
-        eV/A^3.
-    label : str
-        Free text, e.g. ``"heating"``.
-    equilibration, production : int
-        Chunks of samples; equilibration is recorded and marked.
-    """
-
-    temperature: float
-    pressure: float = 0.0
-    label: str = ""
-    equilibration: int = 10
-    production: int = 20
-
-    @property
-    def chunks(self):
-        """Chunks in all."""
-        return self.equilibration + self.production
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How often to look.
-
-    Attributes
-    ----------
-    stride : int
-        Steps between samples.
-    chunk : int
-        Samples per compiled call; checkpoints fall between chunks.
-    """
-
-    stride: int = 20
-    chunk: int = 10
-
-
-class Observer(eqx.Module):
-    """What is recorded of every sample besides the sampler's own scalars.
-
-    Attributes
-    ----------
-    projections : array, shape (n_projections, n_sites, 3, n_cells)
-        Linear order parameters of the displacements; may be empty.
-    """
-
-    projections: jax.Array
-
-    def __call__(self, state, model):
-        """Deformation gradient (3, 3), projections (n_projections,), extrapolation grade."""
-        u, deformation = state.displacements, state.deformation
-        return {
-            "deformation": deformation,
-            "projections": jnp.tensordot(self.projections.astype(u.dtype), u, 3),
-            "extrapolation": model.extrapolation(u, deformation),
-        }
+NOT_EXACT = (
+    "this process does not compute the last sample on file bit for bit (another processor, another version of JAX, or "
+    "other compiler settings, such as XLA_FLAGS or a script that goes on with a run of the command line): from step "
+    "{step} on the run is as good, but not the one that it would have been without the interruption"
+)
 
 
 @dataclass
@@ -91,19 +43,23 @@ class Progress:
         Steps done since the beginning of the run.
     stage, chunk : int
         Next chunk to do.
-    samples : dict of list of ndarray
-        By name, one array (chunk, ...) for each chunk done.
+    samples, snapshots : Series
+        What was recorded of every sample; the states at some steps.
+    notes : list of str
+        What a reader of the results should know.
     """
 
     state: eqx.Module
     step: int = 0
     stage: int = 0
     chunk: int = 0
-    samples: dict = field(default_factory=dict)
+    samples: Series = field(default_factory=Series)
+    snapshots: Series = field(default_factory=lambda: Series("snapshots"))
+    notes: list = field(default_factory=list)
 
     def columns(self):
-        """Samples as arrays (n_samples, ...) by name."""
-        return {name: np.concatenate(parts) for name, parts in self.samples.items()}
+        """Samples (n_samples, ...) by name, each read when it is asked for."""
+        return self.samples.columns()
 
 
 @dataclass(frozen=True)
@@ -112,13 +68,21 @@ class Run:
 
     Attributes
     ----------
-    sampler : MolecularDynamics or MonteCarlo
+    sampler : MolecularDynamics, MonteCarlo or the like
     model : Evaluator
     observer : Observer
     stages : sequence of Stage
     sampling : Sampling
     seed : int
     dtype : str
+    snapshots : int
+        Steps between snapshots, in whole chunks; 0 for none.
+    until : callable, optional
+        Called with the production samples of a stage so far (a mapping); True ends the stage.
+    max_extrapolation : float, optional
+        Largest extrapolation grade that is let through.
+    structure : Configuration, optional
+        Of the crystal and supercell, for the names of atoms.
     """
 
     sampler: eqx.Module
@@ -128,10 +92,14 @@ class Run:
     sampling: Sampling
     seed: int = 0
     dtype: str = "float32"
+    snapshots: int = 0
+    until: object = None
+    max_extrapolation: float | None = None
+    structure: object = None
 
     def start(self, displacements, deformation):
         """Progress at the beginning, from given displacements (n_sites, 3, n_cells) and F."""
-        conditions = self._conditions(self.stages[0])
+        conditions, _ = self.stages[0].conditions(self.dtype)
         key = jax.random.fold_in(jax.random.key(self.seed), 0)
         state = eqx.filter_jit(self.sampler.init)(
             key,
@@ -140,81 +108,173 @@ class Run:
             conditions,
             self.model,
         )
-        return Progress(state)
+        return Progress(jax.tree.map(np.asarray, state))
 
-    def go(self, progress, checkpoint=lambda progress: None, on_chunk=lambda progress: None):
+    def is_finished(self, progress):
+        """Whether nothing is left to do."""
+        return progress.stage >= len(self.stages)
+
+    def go(self, progress, checkpoint=None, on_chunk=lambda progress: None, stop=lambda: None):
         """Do all that is left; `progress` is changed in place.
 
         Parameters
         ----------
         progress : Progress
-        checkpoint : callable
-            Called with `progress` at the end of each stage and every few seconds.
+        checkpoint : callable, optional
+            Called with `progress` every few seconds, at the end, and before an error is raised.
         on_chunk : callable
             Called with `progress` after every chunk.
+        stop : callable
+            Asked after every chunk for the number of a signal that asks to stop.
 
         Raises
         ------
         RunFileError
-            If a number that is not finite appears; the last checkpoint is from before.
+            If a number that is not finite appears.
+        ExtrapolationError
+            If a state lies further outside the fitted data than `max_extrapolation`.
+        Stopped
+            If `stop` said so; a checkpoint was written.
         """
-        saved = time.monotonic()
-        while progress.stage < len(self.stages):
-            self._one_chunk(progress)
+        writer = _Writer(checkpoint, progress.step)
+        if progress.step and not self.is_finished(progress):
+            self._compare(progress)
+        while not self.is_finished(progress):
+            self._one_chunk(progress, writer)
             on_chunk(progress)
-            if progress.chunk == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS:
-                checkpoint(progress)
-                saved = time.monotonic()
+            signal_number = stop()
+            if self.is_finished(progress) or signal_number or writer.is_due(progress):
+                writer.write(progress)
+            if signal_number and not self.is_finished(progress):
+                raise Stopped(signal_number, progress.step)
 
-    def _one_chunk(self, progress):
+    def _one_chunk(self, progress, writer):
         """Advance by one chunk and record it."""
         stage = self.stages[progress.stage]
         equilibrating = progress.chunk < stage.equilibration
-        sampler = self.sampler.adapting() if equilibrating and hasattr(self.sampler, "adapting") else self.sampler
-        state, samples = _advance(
-            sampler, self.model, self._conditions(stage), self.observer, jax.random.key(self.seed),
-            progress.state, jnp.asarray(progress.step + 1, jnp.int32), self.sampling.chunk, self.sampling.stride,
-        )  # fmt: skip
-        samples = jax.tree.map(np.asarray, samples)
-        _check_finite(samples, stage, progress.step, self.sampling.stride)
+        first = progress.step + (stage.equilibration - progress.chunk) * self.sampling.steps
+        advance = self._advance(progress.stage, equilibrating, first)
+        state, samples = advance(progress.state, progress.step, np.full(self.sampling.chunk, self.sampling.stride))
+        if fault(samples, state, self.max_extrapolation) is not None:
+            error = explain(advance, progress.state, progress.step, self.sampling, self.max_extrapolation, stage, self)
+            raise type(error)(f"{error}. {writer.last(progress)}")
         samples["stage"] = np.full(self.sampling.chunk, progress.stage, np.int32)
         samples["production"] = np.full(self.sampling.chunk, not equilibrating)
-        for name, values in samples.items():
-            progress.samples.setdefault(name, []).append(values)
-        progress.state = jax.tree.map(np.asarray, state)
-        progress.step += self.sampling.chunk * self.sampling.stride
-        done = progress.chunk + 1 == stage.chunks
-        progress.stage, progress.chunk = (progress.stage + 1, 0) if done else (progress.stage, progress.chunk + 1)
+        progress.samples.append(samples)
+        progress.state = state
+        progress.step += self.sampling.steps
+        if self.snapshots and progress.step % self.snapshots == 0:
+            progress.snapshots.append(_snapshot(progress, samples, stage))
+        progress.chunk += 1
+        if progress.chunk == stage.chunks or self._is_precise(progress, stage):
+            progress.stage, progress.chunk = progress.stage + 1, 0
 
-    def _conditions(self, stage):
-        return Conditions.of(stage.temperature, stage.pressure, dtype=self.dtype)
+    def _is_precise(self, progress, stage):
+        """Whether the stage may end early; asked rarely when there are many samples, at times that depend on nothing
+        but their number."""
+        n_chunks = progress.chunk - stage.equilibration
+        if self.until is None or n_chunks < 1 or n_chunks % max(1, 2 ** (n_chunks.bit_length() - 4)):
+            return False
+        n_rows = len(progress.samples)
+        return bool(self.until(progress.samples.columns(n_rows - n_chunks * self.sampling.chunk, n_rows)))
+
+    def _advance(self, number, equilibrating, first):
+        """The compiled chunk of a stage: ``(state, step, steps before each sample) -> state, samples``, on the host.
+
+        `first` is the step at which its ramp begins.
+        """
+        stage, sampler = self.stages[number], self.sampler
+        sampler = sampler.adapting() if equilibrating and hasattr(sampler, "adapting") else sampler
+        span = np.array([first, first + stage.production * self.sampling.steps], np.int32)
+        ramps = any(s.end is not None for s in self.stages)
+        fixed = sampler, self.model, stage.conditions(self.dtype), span, self.observer, jax.random.key(self.seed)
+
+        def advance(state, step, strides):
+            step, strides = np.asarray(step + 1, np.int32), np.asarray(strides, np.int32)
+            return jax.tree.map(np.asarray, _advance(*fixed, state, step, strides, ramps))
+
+        return advance
+
+    def _compare(self, progress):
+        """Look at the last sample again; note it if this process computes another one than that on file."""
+        here = progress.stage if progress.chunk else progress.stage - 1
+        last = len(progress.samples) - 1
+        equilibrating = not progress.samples.read("production", last)[0]
+        done = (progress.chunk or self.stages[here].chunks) * self.sampling.steps
+        first = progress.step - done + self.stages[here].equilibration * self.sampling.steps
+        advance = self._advance(here, equilibrating, first)
+        _, observed = advance(progress.state, progress.step, np.zeros(self.sampling.chunk))
+        if not continues_exactly(observed, progress.columns()):
+            note = NOT_EXACT.format(step=progress.step)
+            progress.notes.append(note)
+            warnings.warn(note, stacklevel=3)
+
+
+class _Writer:
+    """When to write a checkpoint, and which was the last."""
+
+    def __init__(self, checkpoint, step):
+        self.checkpoint, self.step, self.saved, self.cost = checkpoint, step, time.monotonic(), 0.0
+
+    def is_due(self, progress):
+        """Whether it is time, or memory is full."""
+        if self.checkpoint is None:
+            return False
+        interval = CHECKPOINT_SECONDS * max(1.0, self.cost / CHEAP_SECONDS)
+        full = progress.samples.n_bytes + progress.snapshots.n_bytes > BUFFER_BYTES
+        return full or time.monotonic() - self.saved > interval
+
+    def write(self, progress):
+        """Write a checkpoint, if there is a file."""
+        if self.checkpoint is None:
+            return
+        began = time.monotonic()
+        self.checkpoint(progress)
+        self.saved, self.step = time.monotonic(), progress.step
+        self.cost = self.saved - began
+
+    def last(self, progress):
+        """Save the last good state; say where it is."""
+        if progress.step > self.step:
+            self.write(progress)
+        if self.checkpoint is None:
+            return "Nothing was saved: the run has no file"
+        return f"The last good checkpoint is at step {self.step}" if self.step else "There is no checkpoint yet"
+
+
+def _snapshot(progress, samples, stage):
+    """The state of now as a row of `Progress.snapshots`; the energy is that of the last sample."""
+    now = {"step": np.asarray(progress.step), "stage": samples["stage"][-1], "production": samples["production"][-1]}
+    now |= {"displacements": progress.state.displacements, "deformation": progress.state.deformation}
+    now |= {"energy": samples["energy"][-1]} if "energy" in samples else {}
+    now["temperature"] = samples["temperature"][-1] if "temperature" in samples else stage.temperature
+    return {name: np.asarray(value)[None] for name, value in now.items()}
 
 
 @eqx.filter_jit
-def _advance(sampler, model, conditions, observer, key, state, step, n_samples, stride):
-    """`n_samples` samples, each after `stride` steps; random keys are folded from the step number."""
+def _advance(sampler, model, ends, span, observer, key, state, step, strides, with_conditions):
+    """A sample after each of `strides` steps (n_samples,); random keys are folded from the step number, conditions
+    change between both `ends` over the `span` of steps."""
+
+    def at(step):
+        return interpolated(*ends, step, span[0], span[1])
 
     def one_step(k, carry):
         state, step = carry
-        state = sampler.step(jax.random.fold_in(key, step), state, conditions, model)
+        state = sampler.step(jax.random.fold_in(key, step), state, at(step), model)
         return state, step + 1
 
-    def one_sample(carry, _):
-        carry = jax.lax.fori_loop(0, stride, one_step, carry)
-        observed = sampler.observe(carry[0], conditions, model) | observer(carry[0], model)
-        return carry, observed
+    def one_sample(carry, stride):
+        state, step = jax.lax.fori_loop(0, stride, one_step, carry)
+        conditions = at(step - 1)
+        if hasattr(sampler, "record"):
+            observed = sampler.record(state, conditions, model, observer)
+        else:
+            observed = sampler.observe(state, conditions, model) | observer(state, model)
+        if with_conditions:
+            names = "temperature", "pressure", "tension"
+            observed |= {name: getattr(conditions, name) for name in names}
+        return (state, step), observed
 
-    (state, _), samples = jax.lax.scan(one_sample, (state, step), length=n_samples)
+    (state, _), samples = jax.lax.scan(one_sample, (state, step), jnp.asarray(strides))
     return state, samples
-
-
-def _check_finite(samples, stage, step, stride):
-    """Refuse samples with numbers that are not finite, naming where they appeared."""
-    for name, values in samples.items():
-        bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-        if bad.any():
-            raise RunFileError(
-                f"{name} is not finite at step {step + (int(np.argmax(bad)) + 1) * stride} ({stage.temperature:g} K "
-                f"{stage.label}): the run left the range of the potential or the time step is too long. "
-                "The last checkpoint is intact; start again with a shorter time step or a potential fitted further out."
-            )

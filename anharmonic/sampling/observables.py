@@ -1,0 +1,114 @@
+"""What is recorded of every sample: functions ``(state, model) -> array``, evaluated inside compiled code.
+
+A function of one's own needs no more than that signature; arrays that it depends on belong
+into the fields of an `equinox.Module`, so that they are arguments of the compiled code.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anharmonic.conventions import KINETIC
+
+CORRELATION_CELLS = 4
+"""Largest distance (cells) along each axis of the default correlations."""
+
+
+class Observer(eqx.Module):
+    """What is recorded of every sample besides the sampler's own scalars.
+
+    Attributes
+    ----------
+    projections : array, shape (n_projections, n_sites, 3, n_cells)
+        Linear order parameters of the displacements; may be empty.
+    observables : dict of callable
+        More of them by name, ``(state, model) -> array``.
+    """
+
+    projections: jax.Array
+    observables: dict = eqx.field(default_factory=dict)
+
+    def __call__(self, state, model):
+        """Deformation gradient (3, 3), projections (n_projections,), extrapolation grade, and all observables."""
+        u, deformation = state.displacements, state.deformation
+        return {
+            "deformation": deformation,
+            "projections": jnp.tensordot(self.projections.astype(u.dtype), u, 3),
+            "extrapolation": model.extrapolation(u, deformation),
+        } | {name: jnp.asarray(observable(state, model)) for name, observable in self.observables.items()}
+
+
+class PotentialStress(eqx.Module):
+    """Internal stress of the potential energy, ``(dU/dF) F^T / V``: eV/A^3, positive in tension, shape (3, 3).
+
+    Its mean and that of the kinetic part, ``-(N - 1) k_B T / V`` on the diagonal, add up to the applied stress.
+    """
+
+    def __call__(self, state, model):
+        """The stress of a state."""
+        _, by_deformation = model.derivatives(state.displacements, state.deformation)
+        volume = model.volume * jnp.linalg.det(state.deformation)
+        stress = by_deformation @ state.deformation.T / volume
+        return 0.5 * (stress + stress.T)
+
+
+class KineticStress(eqx.Module):
+    """Internal stress of the motion of atoms, ``-sum_i p_i p_i^T / (m_i V)``: eV/A^3, shape (3, 3).
+
+    Attributes
+    ----------
+    masses : array, shape (n_sites, 1, 1)
+        eV fs^2/A^2.
+    """
+
+    masses: jax.Array
+
+    @classmethod
+    def of_crystal(cls, crystal, dtype="float32"):
+        """For molecular dynamics of a crystal."""
+        return cls(np.asarray(KINETIC * crystal.masses[:, None, None], dtype))
+
+    def __call__(self, state, model):
+        """The stress of a state with momenta conjugate to u, ``p = F^-T p_s``."""
+        tensor = jnp.einsum("sin,sjn->ij", state.momenta, state.momenta / self.masses)
+        inverse = jnp.linalg.inv(state.deformation)
+        return -inverse.T @ tensor @ inverse / (model.volume * jnp.linalg.det(state.deformation))
+
+
+class Correlation(eqx.Module):
+    """Correlation between cells of a local order parameter, ``<a(n) a(n + offset)>`` over the cells n.
+
+    The local amplitude ``a(n)`` is what the sites of cell n contribute to a linear order parameter, times the number
+    of cells: the mean of ``a`` over the cells is the order parameter. A staggered order, such as a tilt, has its signs
+    in the weights: its correlations are positive where the cells follow the pattern.
+
+    Attributes
+    ----------
+    weights : array, shape (n_parameters, n_sites, 3, n_cells)
+        1/A.
+    targets : array, shape (n_offsets, n_cells), int32
+        The cell at ``n + offset``.
+    """
+
+    weights: jax.Array
+    targets: jax.Array
+
+    @classmethod
+    def of_projections(cls, projections, supercell, offsets=None, dtype="float32"):
+        """Of the order parameters of `Observer`; `offsets` (n, 3) in cells, by default those of `axis_offsets`."""
+        offsets = axis_offsets(supercell) if offsets is None else offsets
+        return cls(np.asarray(projections * supercell.n_cells, dtype), supercell.translations(offsets))
+
+    def __call__(self, state, model):
+        """Array (n_parameters, n_offsets)."""
+        local = jnp.einsum("pscn,scn->pn", self.weights, state.displacements)
+        return jnp.stack([jnp.mean(local * jnp.take(local, t, axis=1), axis=1) for t in self.targets], axis=1)
+
+
+def axis_offsets(supercell, most=CORRELATION_CELLS):
+    """Offsets of no cell, then of 1, 2, ... cells along each axis, up to half the grid: (n_offsets, 3)."""
+    offsets = [(0, 0, 0)]
+    for axis, length in enumerate(supercell.shape):
+        offsets += [tuple(n * int(axis == k) for k in range(3)) for n in range(1, min(most, length // 2) + 1)]
+    return np.array(offsets)
