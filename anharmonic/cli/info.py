@@ -110,14 +110,13 @@ def _run(path):
     try:
         options, samples = read_samples(path)
         with h5py.File(path, "r") as file:
-            step = int(file.attrs["step"])
+            step, finished = int(file.attrs["step"]), bool(file.attrs["finished"])
     except (OSError, KeyError) as error:
         raise AnharmonicError(f"{path} is damaged: {error}") from error
     kind = "sweep" if "direction" in options else f"simulation ({options.get('ensemble', '?')})"
-    total = _total_steps(options)
-    yield f"run file of a {kind} of potential {options.get('potential', '?')}: step {step} of {total}, " + (
-        "finished" if step >= total else "to be continued with the same command"
-    )
+    most = " at most" if options["until"] else ""
+    left = ", finished" if finished else f" of {_total_steps(options)}{most}, to be continued with the same command"
+    yield f"run file of a {kind} of potential {options.get('potential', '?')}: step {step}{left}"
     yield from (f"  {key}: {json.dumps(value)}" for key, value in options.items() if key != "potential")
     shapes = ", ".join(f"{name} {'x'.join(map(str, values.shape[1:])) or '1'}" for name, values in samples.items())
     yield f"{len(next(iter(samples.values())))} samples of {shapes}"

@@ -1,4 +1,4 @@
-"""Entry point: one message and exit code 2 for errors of input, 130 when interrupted."""
+"""Entry point: one message and exit code 2 for errors of input, 128 plus its number when stopped by a signal."""
 
 import os
 import sys
@@ -7,17 +7,23 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli.basis import basis
+from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
 from anharmonic.cli.info import info
 from anharmonic.cli.mc import mc
 from anharmonic.cli.md import md
+from anharmonic.cli.running import StoppedBySignal
 from anharmonic.cli.scan import scan
 from anharmonic.cli.sweep import sweep
 from anharmonic.cli.validate import validate
 from anharmonic.errors import AnharmonicError
 
 REFUSED, INTERRUPTED = 2, 130
-PANELS = {"Make and check a potential": (basis, fit, validate, scan), "Simulate": (sweep, md, mc), "Look": (info,)}
+PANELS = {
+    "Make and check a potential": (basis, fit, validate, scan),
+    "Simulate": (sweep, md, mc),
+    "Look": (info, export),
+}
 RESUMABLE = ("sweep", "md", "mc")
 
 
@@ -82,6 +88,9 @@ def main(arguments=None):
         return _interrupted(arguments) if code == INTERRUPTED else code
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(arguments)
+    except StoppedBySignal as stopped:
+        _complain(str(stopped))
+        return stopped.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

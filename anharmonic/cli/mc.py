@@ -12,6 +12,7 @@ from anharmonic.cli import simulation
 def mc(
     potential: opt.PotentialName,
     temperature: simulation.Temperatures,
+    to: simulation.To = None,
     supercell: opt.SupercellShape = None,
     matrix: opt.SupercellMatrix = None,
     structure: simulation.Structure = None,
@@ -23,12 +24,19 @@ def mc(
         ),
     ] = "npt",
     pressure: opt.Pressure = None,
+    stress: opt.Stress = None,
+    to_pressure: simulation.ToPressure = None,
+    to_stress: simulation.ToStress = None,
     cell: opt.Cell = None,
     equilibration: opt.Equilibration = None,
     production: opt.Production = None,
+    until: opt.Until = None,
+    max_extrapolation: opt.MaxExtrapolation = None,
     seed: opt.Seed = 0,
     precision: opt.Precision = "float32",
+    observe: opt.Observe = None,
     snapshots: simulation.Snapshots = None,
+    format: opt.TrajectoryFormat = "extxyz",
     out: Annotated[Path, simulation.Out] = Path("mc"),
     quiet: opt.Quiet = False,
     timestep: Annotated[float | None, typer.Option("--timestep", hidden=True)] = None,
@@ -43,16 +51,24 @@ def mc(
 
     [cyan]anharmonic mc CsPbBr3 --structure snapshot.extxyz --ensemble nvt --temperature 300,350[/cyan]
 
-    A run that was stopped goes on with the same command; one that is finished is reported again.
+    A run that was stopped, in whatever way, goes on with the same command; one that is finished is reported again.
     """
     cells = opt.supercell_of(supercell, matrix, required=False)
     opt.refuse({"--timestep": timestep, "--friction": friction}, "Monte Carlo, which has no time: see `anharmonic md`")
+    loads = {"--pressure": pressure, "--stress": stress, "--to-pressure": to_pressure, "--to-stress": to_stress}
     if ensemble != "npt":
-        opt.refuse({"--pressure": pressure, "--cell": cell}, f"--ensemble {ensemble}, whose cell is fixed: that is npt")
+        opt.refuse(loads | {"--cell": cell}, f"--ensemble {ensemble}, whose cell is fixed: that is npt")
+    if stress is not None or to_stress is not None:
+        opt.refuse({"--pressure": pressure, "--to-pressure": to_pressure}, "--stress, which includes the pressure")
     if structure is not None:
         opt.refuse({"--start": start}, "--structure, which says where the run starts")
     simulation.run(
-        potential, out, quiet, cells, structure, start, snapshots, method="mc", ensemble=ensemble,
-        temperatures=opt.temperatures_of(temperature), equilibration=equilibration, production=production, seed=seed,
-        dtype=precision, **opt.given(pressure_GPa=pressure, cell=cell),
+        potential, out, quiet, (cells, structure, start), snapshots, format, max_extrapolation, method="mc",
+        ensemble=ensemble, temperatures=opt.temperatures_of(temperature), equilibration=equilibration,
+        production=production, until=opt.precisions_of(until), observe=tuple(opt.names_of(observe)), seed=seed,
+        dtype=precision,
+        **opt.given(
+            pressure_GPa=pressure, stress_GPa=stress, cell=cell, end_temperature=to, end_pressure_GPa=to_pressure,
+            end_stress_GPa=to_stress,
+        ),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from anharmonic.cli import simulation
 def md(
     potential: opt.PotentialName,
     temperature: simulation.Temperatures,
+    to: simulation.To = None,
     supercell: opt.SupercellShape = None,
     matrix: opt.SupercellMatrix = None,
     structure: simulation.Structure = None,
@@ -24,37 +25,58 @@ def md(
         ),
     ] = "npt",
     pressure: opt.Pressure = None,
+    stress: opt.Stress = None,
+    to_pressure: simulation.ToPressure = None,
+    to_stress: simulation.ToStress = None,
     cell: opt.Cell = None,
     equilibration: opt.Equilibration = None,
     production: opt.Production = None,
+    until: opt.Until = None,
+    max_extrapolation: opt.MaxExtrapolation = None,
     timestep: opt.Timestep = None,
+    thermostat: opt.Thermostat = None,
     friction: opt.Friction = None,
+    barostat: opt.Barostat = None,
     seed: opt.Seed = 0,
     precision: opt.Precision = "float32",
+    observe: opt.Observe = None,
     snapshots: simulation.Snapshots = None,
+    format: opt.TrajectoryFormat = "extxyz",
     out: Annotated[Path, simulation.Out] = Path("md"),
     quiet: opt.Quiet = False,
 ):  # fmt: skip
     """Molecular dynamics of a supercell, with averages, time series and snapshots.
 
-    Langevin dynamics (nvt, npt) or Newton's equations (nve). The conserved quantity is watched in all of them: a
-    drift above about 0.1 meV per atom and ps calls for a shorter time step, or for float64.
+    A thermostat and a barostat (nvt, npt) or Newton's equations (nve). The conserved quantity is watched in all of
+    them: a drift above about 0.1 meV per atom and ps calls for a shorter time step, or for float64.
 
     [cyan]anharmonic md CsPbBr3 --supercell 6 6 6 --temperature 400 --out md400[/cyan]
 
     [cyan]anharmonic md CsPbBr3 --structure relaxed.cif --supercell 4 4 4 --ensemble nve --temperature 100[/cyan]
 
-    [cyan]anharmonic md CsPbBr3 --supercell 6 6 6 --temperature 300 --pressure 1.5 --out md300-1.5GPa[/cyan]
+    [cyan]anharmonic md CsPbBr3 --supercell 6 6 6 --temperature 300 --stress 0 0 -0.5 0 0 0 --out squeezed[/cyan]
 
-    A run that was stopped goes on with the same command; one that is finished is reported again.
+    [cyan]anharmonic md CsPbBr3 --supercell 6 6 6 --temperature 100 --to 500 --production 200000 --out ramp[/cyan]
+
+    A run that was stopped, in whatever way, goes on with the same command; one that is finished is reported again.
     """
     cells = opt.supercell_of(supercell, matrix, required=False)
+    loads = {"--pressure": pressure, "--stress": stress, "--to-pressure": to_pressure, "--to-stress": to_stress}
     if ensemble != "npt":
-        opt.refuse({"--pressure": pressure, "--cell": cell}, f"--ensemble {ensemble}, whose cell is fixed: that is npt")
+        flexible = loads | {"--cell": cell, "--barostat": barostat}
+        opt.refuse(flexible, f"--ensemble {ensemble}, whose cell is fixed: that is npt")
+    if stress is not None or to_stress is not None:
+        opt.refuse({"--pressure": pressure, "--to-pressure": to_pressure}, "--stress, which includes the pressure")
     if structure is not None:
         opt.refuse({"--start": start}, "--structure, which says where the run starts")
     simulation.run(
-        potential, out, quiet, cells, structure, start, snapshots, method="md", ensemble=ensemble,
-        temperatures=opt.temperatures_of(temperature), equilibration=equilibration, production=production, seed=seed,
-        dtype=precision, **opt.given(timestep=timestep, friction=friction, pressure_GPa=pressure, cell=cell),
+        potential, out, quiet, (cells, structure, start), snapshots, format, max_extrapolation, method="md",
+        ensemble=ensemble, temperatures=opt.temperatures_of(temperature), equilibration=equilibration,
+        production=production, until=opt.precisions_of(until), observe=tuple(opt.names_of(observe)), seed=seed,
+        dtype=precision,
+        **opt.given(
+            timestep=timestep, friction=friction, thermostat=thermostat, barostat=barostat,
+            pressure_GPa=pressure, stress_GPa=stress, cell=cell, end_temperature=to, end_pressure_GPa=to_pressure,
+            end_stress_GPa=to_stress,
+        ),
     )  # fmt: skip

@@ -32,8 +32,52 @@ Equilibration = Annotated[
 Production = Annotated[
     int | None,
     typer.Option(
-        "--production", metavar="STEPS", rich_help_panel=SAMPLING, show_default="8000 (md), 1600 (mc)",
-        help="MD steps or MC passes at each temperature that are averaged.",
+        "--production", metavar="STEPS", rich_help_panel=SAMPLING,
+        show_default="8000 (md), 1600 (mc); 20 times that with --until",
+        help="MD steps or MC passes at each temperature that are averaged; with --until the most there may be.",
+    ),
+]  # fmt: skip
+Until = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--until", metavar="NAME=ERROR", rich_help_panel=SAMPLING,
+        help="End each temperature when the standard error of a mean is that small; may be repeated. "
+        "energy (meV/cell); a, b, c (Å); volume (Å³/cell); tilts (°); stress (GPa, with --observe stress).",
+    ),
+]  # fmt: skip
+Observe = Annotated[
+    str | None,
+    typer.Option(
+        "--observe", metavar="NAMES", rich_help_panel=OUTPUT,
+        help="Record also: stress (internal stress), correlation (of tilts between cells); parted by commas.",
+    ),
+]  # fmt: skip
+MaxExtrapolation = Annotated[
+    float | None,
+    typer.Option(
+        "--max-extrapolation", metavar="GRADE", rich_help_panel=SAMPLING, show_default="any",
+        help="Stop where a state is further outside the fitted data; the data themselves reach to 1.",
+    ),
+]  # fmt: skip
+Thermostat = Annotated[
+    str | None,
+    typer.Option(
+        "--thermostat", metavar="NAME", rich_help_panel=ENSEMBLE, show_default="langevin",
+        help="MD: langevin, bussi (velocity rescaling) or nose-hoover (chain).",
+    ),
+]  # fmt: skip
+Barostat = Annotated[
+    str | None,
+    typer.Option(
+        "--barostat", metavar="NAME", rich_help_panel=ENSEMBLE, show_default="piston",
+        help="MD with a flexible cell: piston (with inertia) or cell-rescaling (without).",
+    ),
+]  # fmt: skip
+TrajectoryFormat = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="NAME", rich_help_panel=OUTPUT,
+        help="Of the trajectory: extxyz, traj (ASE) or h5md (MDAnalysis, VMD).",
     ),
 ]  # fmt: skip
 Timestep = Annotated[
@@ -44,13 +88,20 @@ Friction = Annotated[
     float | None,
     typer.Option(
         "--friction", metavar="RATE", rich_help_panel=SAMPLING, show_default="0.001",
-        help="MD: rate of the Langevin thermostat (1/fs).",
+        help="MD: rate of the Langevin thermostat (1/fs); the time of the others is 0.1 / RATE.",
     ),
 ]  # fmt: skip
 Pressure = Annotated[
     float | None,
     typer.Option("--pressure", metavar="GPA", rich_help_panel=ENSEMBLE, show_default="0", help="Pressure (GPa)."),
 ]
+Stress = Annotated[
+    tuple[float, float, float, float, float, float] | None,
+    typer.Option(
+        "--stress", metavar="XX YY ZZ YZ XZ XY", rich_help_panel=ENSEMBLE,
+        help="Applied stress (GPa) instead of a pressure, positive in tension.",
+    ),
+]  # fmt: skip
 Cell = Annotated[
     str | None,
     typer.Option(
@@ -152,6 +203,17 @@ def order_of(text):
         return {kind.strip(): int(n) for kind, n in (part.split("=") for part in text.split(","))}
     except ValueError:
         raise AnharmonicError(f"--order is an integer, or kinds such as pair=6,octahedron=3; found {text!r}") from None
+
+
+def precisions_of(texts):
+    """Pairs of a name and a number from texts like ``"energy=0.1"``."""
+    pairs = []
+    for text in texts or []:
+        name, equals, error = text.partition("=")
+        if not equals:
+            raise AnharmonicError(f"--until takes NAME=ERROR, as in energy=0.1; found {text!r}")
+        pairs.append((name.strip(), _number(error, text)))
+    return tuple(pairs)
 
 
 def refuse(options, reason):

@@ -36,9 +36,10 @@ class RunProgress:
 
     def __call__(self, progress, plan):
         self.marks.append((time.monotonic(), progress.step))
-        total = sum(stage.chunks for stage in plan.stages) * plan.chunk_steps
+        left = sum(stage.chunks for stage in plan.stages[progress.stage :]) - progress.chunk
+        total = progress.step + left * plan.chunk_steps
         number = min(progress.stage, len(plan.stages) - 1)
-        name = f"{plan.stages[number].temperature:g} K {plan.stages[number].label}".strip()
+        name = plan.stages[number].name
         n_atoms = progress.state.displacements.size // 3
         state = f"{number + 1}/{len(plan.stages)} {self._speed(total - progress.step, n_atoms)}"
         self.bar.update(self.task, description=name, total=total, completed=progress.step, state=state)
@@ -56,6 +57,5 @@ class RunProgress:
     def _line(self, stage, progress, total, n_atoms):
         if self.quiet or self.console.is_terminal:
             return
-        name = f"{stage.temperature:g} K {stage.label}".strip()
         speed = self._speed(total - progress.step, n_atoms)
-        self.console.print(f"{name} done, step {progress.step} of {total}, {speed}", soft_wrap=True)
+        self.console.print(f"{stage.name} done, step {progress.step} of {total}, {speed}", soft_wrap=True)

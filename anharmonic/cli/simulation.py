@@ -15,6 +15,27 @@ Temperatures = Annotated[
         help="Temperature (K), or several in turn: 300,350 or 300:400:50. Each goes on from the one before.",
     ),
 ]  # fmt: skip
+To = Annotated[
+    float | None,
+    typer.Option(
+        "--to", metavar="K", rich_help_panel=opt.SYSTEM,
+        help="The production is a ramp from --temperature to this one, linear in time.",
+    ),
+]  # fmt: skip
+ToPressure = Annotated[
+    float | None,
+    typer.Option(
+        "--to-pressure", metavar="GPA", rich_help_panel=opt.ENSEMBLE,
+        help="The production is a ramp from --pressure to this one (GPa).",
+    ),
+]  # fmt: skip
+ToStress = Annotated[
+    tuple[float, float, float, float, float, float] | None,
+    typer.Option(
+        "--to-stress", metavar="XX YY ZZ YZ XZ XY", rich_help_panel=opt.ENSEMBLE,
+        help="The production is a ramp from --stress to this one (GPa).",
+    ),
+]  # fmt: skip
 Structure = Annotated[
     Path | None,
     typer.Option(
@@ -33,54 +54,78 @@ Snapshots = Annotated[
     int | None,
     typer.Option(
         "--snapshots", metavar="STEPS", rich_help_panel=opt.OUTPUT, show_default="1000 (md), 200 (mc)",
-        help="Steps between snapshots in trajectory.extxyz, in whole chunks of 200 (md) or 40 (mc); 0 for none.",
+        help="Steps between snapshots, in whole chunks of 200 (md) or 40 (mc); 0 for none.",
     ),
 ]  # fmt: skip
-Out = opt.out_option("run.h5, trajectory.extxyz, series.png and summary.json")
+Out = opt.out_option("run.h5, the trajectory, series.png and summary.json")
 CHUNKS_BETWEEN_SNAPSHOTS = 5
 
 
-def run(potential, out, quiet, cells, structure, start, snapshots, **options):
-    """Run or resume a simulation, write its files, print its table."""
+def run(potential, out, quiet, where, snapshots, format, max_extrapolation, **options):
+    """Run or resume a simulation, write its files, print its table.
+
+    `where` is (supercell, structure, start) as of the options of these names.
+    """
     from anharmonic.cli.compiler import prepare_compiler
-    from anharmonic.cli.progress import RunProgress
-    from anharmonic.cli.reports import points_table
-    from anharmonic.cli.terminal import show
-    from anharmonic.interfaces.trajectory import Trajectory
+    from anharmonic.cli.running import sampling
+    from anharmonic.interfaces.trajectories import check_format
     from anharmonic.potential import load
     from anharmonic.sweep.plan import CHUNK, STRIDE
     from anharmonic.sweep.simulation import simulate
     from anharmonic.sweep.simulation_plan import SimulationPlan
-    from anharmonic.sweep.start import start_at_rest, start_from_atoms
 
+    every = CHUNKS_BETWEEN_SNAPSHOTS * CHUNK * STRIDE[options["method"]] if snapshots is None else snapshots
+    if every < 0:
+        raise AnharmonicError(f"--snapshots is a number of steps from 0 on, found {snapshots}")
+    options["snapshots"] = every
+    check_format(format)
     SimulationPlan(((1, 0, 0), (0, 1, 0), (0, 0, 1)), **options)  # refuse options before anything takes time
     model = load(potential)
-    if snapshots is not None and snapshots < 0:
-        raise AnharmonicError(f"--snapshots is a number of steps from 0 on, found {snapshots}")
-    chunk = CHUNK * STRIDE[options["method"]]
-    every = CHUNKS_BETWEEN_SNAPSHOTS * chunk if snapshots is None else -(-snapshots // chunk) * chunk
-    if structure is not None:
-        beginning = start_from_atoms(model, _read(structure), cells)
-    elif cells is None:
-        raise AnharmonicError("give --supercell N N N (or --matrix), or a start with --structure FILE")
-    else:
-        prepare_compiler()
-        beginning = start_at_rest(model, cells, *([start] if start else []))
+    beginning = _beginning(model, *where)
     folder = opt.output_folder(out)
     prepare_compiler()
-    trajectory = Trajectory(folder / "trajectory.extxyz", beginning[0], every) if every else None
-    with RunProgress(quiet) as progress:
-        result = simulate(model, beginning, folder / "run.h5", trajectory, progress, **options)
+    with sampling(folder, quiet) as control:
+        result = simulate(
+            model, beginning, folder / "run.h5", max_extrapolation=max_extrapolation, **control, **options
+        )
     result.save(folder)
     result.plot(folder)
-    summary = result.summary
+    _report(result.summary, folder, format if every else None)
+
+
+def _report(summary, folder, format):
+    """Write the trajectory, if there is one, and print the table."""
+    from anharmonic.cli.reports import points_table
+    from anharmonic.cli.terminal import show
+    from anharmonic.errors import FileFormatError
+    from anharmonic.sweep.export import export
+
+    files = ["run.h5", "series.png", "summary.json"]
+    if format is not None:
+        try:
+            export(folder / "run.h5", folder / f"trajectory.{format}", format)
+            files.insert(1, f"trajectory.{format}")
+        except FileFormatError:
+            summary["warnings"].append("the run is shorter than the time between snapshots: there are none")
     title = f"{summary['potential']}, {summary['n_atoms']} atoms, {summary['method']}, {summary['ensemble']}"
-    files = ["run.h5", *(["trajectory.extxyz"] if trajectory else []), "series.png", "summary.json"]
     show(
         points_table(title, summary["points"], with_direction=False),
         *(f"warning: {text}" for text in summary["warnings"]),
         f"wrote {', '.join(files)} to {folder}",
     )
+
+
+def _beginning(model, cells, structure, start):
+    """Where the run starts: ``(Configuration, name)``."""
+    from anharmonic.cli.compiler import prepare_compiler
+    from anharmonic.sweep.start import start_at_rest, start_from_atoms
+
+    if structure is not None:
+        return start_from_atoms(model, _read(structure), cells)
+    if cells is None:
+        raise AnharmonicError("give --supercell N N N (or --matrix), or a start with --structure FILE")
+    prepare_compiler()
+    return start_at_rest(model, cells, *([start] if start else []))
 
 
 def _read(path):

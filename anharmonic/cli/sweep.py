@@ -24,6 +24,13 @@ Direction = Annotated[
 Method = Annotated[
     str, typer.Option("--method", metavar="md|mc", rich_help_panel=opt.SAMPLING, help="Dynamics or Monte Carlo.")
 ]  # fmt: skip
+Snapshots = Annotated[
+    int,
+    typer.Option(
+        "--snapshots", metavar="STEPS", rich_help_panel=opt.OUTPUT, show_default="none",
+        help="Steps between snapshots, which `anharmonic export` writes as a trajectory.",
+    ),
+]  # fmt: skip
 Out = Annotated[Path, opt.out_option("run.h5, summary.json, lattice.png and order.png")]
 
 
@@ -36,12 +43,19 @@ def sweep(
     method: Method = "md",
     equilibration: opt.Equilibration = None,
     production: opt.Production = None,
+    until: opt.Until = None,
     timestep: opt.Timestep = None,
+    thermostat: opt.Thermostat = None,
     friction: opt.Friction = None,
+    barostat: opt.Barostat = None,
     pressure: opt.Pressure = None,
+    stress: opt.Stress = None,
     cell: opt.Cell = None,
+    max_extrapolation: opt.MaxExtrapolation = None,
     seed: opt.Seed = 0,
     precision: opt.Precision = "float32",
+    observe: opt.Observe = None,
+    snapshots: Snapshots = 0,
     out: Out = Path("sweep"),
     quiet: opt.Quiet = False,
 ):
@@ -59,29 +73,38 @@ def sweep(
     is finished is reported again. Take even numbers of cells: odd ones hold no tilts.
     """
     from anharmonic.cli.compiler import prepare_compiler
-    from anharmonic.cli.progress import RunProgress
     from anharmonic.cli.reports import points_table, transitions_table
+    from anharmonic.cli.running import sampling
     from anharmonic.cli.terminal import show
     from anharmonic.sweep import sweep as run_sweep
 
     cells = opt.supercell_of(supercell, matrix)
     if method == "mc":
-        opt.refuse({"--timestep": timestep, "--friction": friction}, "--method mc: they are for molecular dynamics")
+        baths = {"--friction": friction, "--thermostat": thermostat, "--barostat": barostat}
+        opt.refuse({"--timestep": timestep} | baths, "--method mc: they are for molecular dynamics")
+    if stress is not None:
+        opt.refuse({"--pressure": pressure}, "--stress, which includes the pressure")
     if cell == "fixed":
         opt.refuse({"--cell fixed": cell}, "a sweep at constant pressure; for a fixed cell see `anharmonic md --help`")
     wanted = opt.temperatures_of(temperatures)
     folder = opt.output_folder(out)
     prepare_compiler()
-    with RunProgress(quiet) as progress:
+    with sampling(folder, quiet) as control:
         result = run_sweep(
-            potential, cells, wanted, file=folder / "run.h5", on_chunk=progress, direction=direction, method=method,
-            equilibration=equilibration, production=production, seed=seed, dtype=precision,
-            **opt.given(timestep=timestep, friction=friction, pressure_GPa=pressure, cell=cell),
+            potential, cells, wanted, file=folder / "run.h5", max_extrapolation=max_extrapolation, **control,
+            direction=direction, method=method, equilibration=equilibration, production=production,
+            until=opt.precisions_of(until), observe=tuple(opt.names_of(observe)), snapshots=snapshots, seed=seed,
+            dtype=precision,
+            **opt.given(
+                timestep=timestep, friction=friction, thermostat=thermostat, barostat=barostat,
+                pressure_GPa=pressure, stress_GPa=stress, cell=cell,
+            ),
         )  # fmt: skip
     result.save(folder)
     result.plot(folder)
     summary = result.summary
-    title = f"{summary['potential']}, {summary['n_atoms']} atoms, {method}, {summary['pressure_GPa']:g} GPa"
+    load = f"{summary['pressure_GPa']:g} GPa" if stress is None else f"stress {' '.join(f'{x:g}' for x in stress)} GPa"
+    title = f"{summary['potential']}, {summary['n_atoms']} atoms, {method}, {load}"
     show(
         points_table(title, summary["points"]),
         transitions_table(summary["transitions"]),

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from anharmonic.analysis import TiltModes, estimate, find_transitions, lattice_parameters, name_phase, tilt_estimate
+from anharmonic.conventions import BOLTZMANN, GPA, to_voigt
 from anharmonic.files import replacing
+from anharmonic.sweep.precision import reached
 
 DIGITS = 10
 
@@ -21,8 +23,8 @@ class SweepResult:
     ----------
     summary : dict
         The contents of summary.json.
-    samples : dict of ndarray
-        By name, (n_samples, ...), equilibration included and marked.
+    samples : mapping of ndarray
+        By name, (n_samples, ...), equilibration included and marked; read from the run file when asked for.
     """
 
     summary: dict
@@ -58,7 +60,7 @@ def write_summary(summary, folder):
     return path
 
 
-def summarise(potential, supercell, plan, samples):
+def summarise(potential, supercell, plan, samples, notes=()):
     """The summary of a sweep from its samples; depends on nothing but the arguments."""
     modes = TiltModes.of_crystal(potential.crystal)
     points = [
@@ -73,26 +75,28 @@ def summarise(potential, supercell, plan, samples):
         "supercell": supercell.matrix.tolist(),
         "n_atoms": potential.crystal.n_sites * supercell.n_cells,
         "method": plan.method,
-        "pressure_GPa": plan.pressure_GPa,
+        "pressure_GPa": plan.pressure_GPa if plan.stress_GPa is None else None,
+        "stress_GPa": plan.stress_GPa,
         "steps_per_temperature": {"equilibration": plan.equilibration, "production": plan.production},
         "points": points,
         "transitions": transitions,
-        "warnings": run_warnings(points, modes, supercell),
+        "warnings": run_warnings(points, modes, supercell, plan) + list(notes),
     })  # fmt: skip
 
 
 def stage_samples(samples, k):
-    """Production samples of stage k."""
-    chosen = (samples["stage"] == k) & samples["production"]
-    return {name: values[chosen].astype(float) for name, values in samples.items()}
+    """Production samples of stage k: a mapping; each column is read when it is asked for."""
+    chosen = np.flatnonzero((samples["stage"] == k) & samples["production"])
+    return samples.rows(int(chosen[0]), int(chosen[-1]) + 1)
 
 
 def point_record(crystal, supercell, plan, modes, stage, samples):
-    """Record of one temperature."""
-    lengths = estimate(lattice_parameters(crystal, samples["deformation"]))
-    energy = estimate(samples["energy"] / supercell.n_cells)
-    tangents = _tangents(modes, supercell, samples["projections"])
-    phase = name_phase(crystal, samples["deformation"], tangents)
+    """Record of one temperature, from its production samples."""
+    deformation = samples["deformation"].astype(float)
+    lengths = estimate(lattice_parameters(crystal, deformation))
+    energy = estimate(samples["energy"].astype(float) / supercell.n_cells)
+    tangents = _tangents(modes, supercell, samples["projections"].astype(float))
+    phase = name_phase(crystal, deformation, tangents)
     point = {
         "temperature_K": stage.temperature,
         "direction": stage.label,
@@ -102,16 +106,33 @@ def point_record(crystal, supercell, plan, modes, stage, samples):
         **{name: lengths.mean[k] for k, name in enumerate("abc")},
         "energy": energy.mean,
         "errors": dict(zip("abc", lengths.error, strict=True)) | {"energy": energy.error},
-        "n_samples": len(samples["energy"]),
+        "n_samples": energy.n_samples,
         "correlation_time_samples": energy.correlation_time,
         "doubtful": bool(any(phase.doubtful)),
         "extrapolation": samples["extrapolation"].max(),
     }
+    if stage.end is not None:
+        point["end_temperature_K"] = stage.end[0]
+    if "stress" in samples:
+        point |= _stress(crystal, supercell, stage, samples["stress"].astype(float), deformation)
+    if plan.until:
+        errors = {name: reached(crystal, supercell.n_cells, samples, name) for name, _ in plan.until}
+        point["precision"] = errors | {"reached": all(errors[name] <= error for name, error in plan.until)}
     if tangents is not None:
         tilts = tilt_estimate(tangents)
         point |= {"tilt_in_phase": abs(tilts.mean[:3]), "tilt_anti_phase": abs(tilts.mean[3:])}
         point["errors"] |= {"tilt_in_phase": tilts.error[:3], "tilt_anti_phase": tilts.error[3:]}
     return point | _health(plan, crystal.n_sites * supercell.n_cells, samples)
+
+
+def _stress(crystal, supercell, stage, stress, deformation):
+    """Mean internal stress (GPa, Voigt order), motion included; along a ramp of temperature that of its middle."""
+    n_atoms = crystal.n_sites * supercell.n_cells
+    volume = crystal.volume * supercell.n_cells * np.linalg.det(deformation)
+    end = stage.temperature if stage.end is None else stage.end[0]
+    kinetic = (n_atoms - 1) * BOLTZMANN * 0.5 * (stage.temperature + end) / volume
+    found = estimate(to_voigt(stress - kinetic[:, None, None] * np.eye(3)) / GPA)
+    return {"stress_GPa": found.mean, "stress_error_GPa": found.error}
 
 
 def _tangents(modes, supercell, projections):
@@ -124,13 +145,17 @@ def _tangents(modes, supercell, projections):
 def _health(plan, n_atoms, samples):
     """Acceptance of Monte Carlo, or temperature and drift of dynamics."""
     if plan.method == "mc":
-        return {"acceptance": samples["acceptance"].mean(), "strain_acceptance": samples["strain_acceptance"].mean()}
-    time = np.arange(len(samples["conserved"])) * plan.sampling.stride * plan.timestep * 1e-3
-    drift = np.polyfit(time, samples["conserved"], 1)[0] / n_atoms * 1e3
-    return {"kinetic_temperature_K": samples["kinetic_temperature"].mean(), "drift_meV_per_atom_per_ps": drift}
+        return {name: samples[name].astype(float).mean() for name in samples if name.endswith("acceptance")}
+    conserved = samples["conserved"].astype(float)
+    time = np.arange(len(conserved)) * plan.sampling.stride * plan.timestep * 1e-3
+    drift = np.polyfit(time, conserved, 1)[0] / n_atoms * 1e3
+    return {
+        "kinetic_temperature_K": samples["kinetic_temperature"].astype(float).mean(),
+        "drift_meV_per_atom_per_ps": drift,
+    }
 
 
-def run_warnings(points, modes, supercell):
+def run_warnings(points, modes, supercell, plan):
     """What a reader of the figures should know."""
     missing = modes.missing(supercell) if modes is not None else None
     doubtful = [f"{p['temperature_K']:g} K {p['direction']}".strip() for p in points if p["doubtful"]]
@@ -138,6 +163,13 @@ def run_warnings(points, modes, supercell):
     found = [missing] if missing else []
     if doubtful:
         found.append(f"a longer run may change the phase named at {', '.join(doubtful)}")
+    for p in points:
+        missed = [name for name, error in plan.until if not p["precision"][name] <= error]
+        if missed:
+            found.append(
+                f"the requested precision of {', '.join(missed)} is not reached after {plan.production} steps at "
+                f"{p['temperature_K']:g} K {p['direction']}".strip()
+            )
     if outside:
         found.append(f"some configurations are well outside the fitted data at {', '.join(outside)}")
     return found

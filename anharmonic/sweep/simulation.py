@@ -1,42 +1,21 @@
-"""A run at one temperature, or a few in turn: NVE, NVT or NPT, with snapshots."""
+"""A run at one temperature, a few in turn, or along a ramp: NVE, NVT or NPT, with snapshots."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import equinox as eqx
 import numpy as np
 
 from anharmonic.analysis import TiltModes, lattice_parameters
 from anharmonic.analysis.tilts import LABELS, angles
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
-from anharmonic.sampling.dynamics import MolecularDynamics
 from anharmonic.sweep.result import plain, point_record, run_warnings, stage_samples, write_summary
+from anharmonic.sweep.samplers import build_run, recorded_options
 from anharmonic.sweep.simulation_plan import SimulationPlan
-from anharmonic.sweep.sweep import begin, build_run, checkpoints, potential_digest
+from anharmonic.sweep.sweep import perform
 
-
-class Microcanonical(eqx.Module):
-    """Newton's equations, equilibrated by Langevin dynamics."""
-
-    free: MolecularDynamics
-    thermostatted: MolecularDynamics
-
-    def adapting(self):
-        """The sampler of the equilibration."""
-        return self.thermostatted
-
-    def init(self, *arguments):
-        """See `MolecularDynamics.init`."""
-        return self.thermostatted.init(*arguments)
-
-    def step(self, *arguments):
-        """See `MolecularDynamics.step`."""
-        return self.free.step(*arguments)
-
-    def observe(self, *arguments):
-        """See `MolecularDynamics.observe`."""
-        return self.free.observe(*arguments)
+DRAWN = 4000
+"""Points of a curve in series.png."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +26,8 @@ class SimulationResult:
     ----------
     summary : dict
         The contents of summary.json.
-    samples : dict of ndarray
-        By name, (n_samples, ...), equilibration included and marked.
+    samples : mapping of ndarray
+        By name, (n_samples, ...), equilibration included and marked; read from the run file when asked for.
     series : dict
         What `anharmonic.interfaces.run_figures.draw_series` draws.
     """
@@ -70,7 +49,16 @@ class SimulationResult:
         return path
 
 
-def simulate(potential, start, file=None, trajectory=None, on_chunk=lambda progress, plan: None, **options):
+def simulate(
+    potential,
+    start,
+    file=None,
+    on_chunk=lambda progress, plan: None,
+    stop=lambda: None,
+    observables=None,
+    max_extrapolation=None,
+    **options,
+):
     """Run molecular dynamics or Monte Carlo.
 
     Parameters
@@ -78,12 +66,8 @@ def simulate(potential, start, file=None, trajectory=None, on_chunk=lambda progr
     potential : Potential, str or path
     start : tuple of (Configuration, str)
         From `start_at_rest` or `start_from_atoms`.
-    file : path, optional
-        Run file (HDF5). If it exists, the run continues where it stopped.
-    trajectory : Trajectory, optional
-        Takes snapshots.
-    on_chunk : callable
-        Called with ``(progress, plan)`` after every chunk.
+    file, on_chunk, stop, observables, max_extrapolation
+        See `anharmonic.sweep.sweep`. Snapshots are kept in `file`; see `anharmonic.sweep.export`.
     **options
         Fields of `SimulationPlan` other than supercell and start.
 
@@ -93,47 +77,31 @@ def simulate(potential, start, file=None, trajectory=None, on_chunk=lambda progr
 
     Raises
     ------
-    AnharmonicError
-        If options contradict each other or the supercell is too small.
-    RunFileError
-        If `file` belongs to other options or is damaged.
+    AnharmonicError, RunFileError, ExtrapolationError, Stopped
+        See `anharmonic.sweep.sweep`.
     """
     potential, (state, name) = load(potential), start
     supercell = state.supercell
     plan = SimulationPlan(tuple(map(tuple, supercell.matrix.tolist())), start=name, **options)
-    recorded = plan.options(potential_digest(potential))
     with precision(plan.dtype):
-        run = _build(potential, supercell, plan)
-        progress = begin(run, file, recorded, lambda: (state.displacements, state.deformation))
-        if trajectory:
-            trajectory.cut(progress.step)
-
-        def chunk_done(progress):
-            if trajectory:
-                trajectory.add(progress, plan)
-            on_chunk(progress, plan)
-
-        run.go(progress, checkpoints(file, recorded), chunk_done)
+        run = build_run(potential, supercell, plan, observables, max_extrapolation, state.order)
+        recorded = recorded_options(potential, plan, observables)
+        begin = state.displacements, state.deformation
+        progress = perform(run, file, recorded, lambda: begin, plan, on_chunk, stop)
     samples = progress.columns()
     found = potential, supercell, plan, samples
-    return SimulationResult(_summary(*found), samples, _series(*found))
+    return SimulationResult(_summary(*found, progress.notes), samples, _series(*found))
 
 
-def _build(potential, supercell, plan):
-    run = build_run(potential, supercell, plan)
-    if plan.ensemble != "nve":
-        return run
-    free = replace(run.sampler, thermostat=None)
-    return replace(run, sampler=Microcanonical(free, run.sampler))
-
-
-def _summary(potential, supercell, plan, samples):
+def _summary(potential, supercell, plan, samples, notes):
     modes = TiltModes.of_crystal(potential.crystal)
     points = [
         point_record(potential.crystal, supercell, plan, modes, stage, stage_samples(samples, k))
         for k, stage in enumerate(plan.stages)
     ]
-    warnings = run_warnings(points, modes, supercell)
+    warnings = run_warnings(points, modes, supercell, plan) + notes
+    if plan.is_ramp:
+        warnings.append("averages and errors are over the whole ramp")
     return plain({
         "potential": potential.name,
         "supercell": supercell.matrix.tolist(),
@@ -141,42 +109,59 @@ def _summary(potential, supercell, plan, samples):
         "method": plan.method,
         "ensemble": plan.ensemble,
         "start": plan.start,
-        "pressure_GPa": plan.pressure_GPa if plan.ensemble == "npt" else None,
+        "pressure_GPa": plan.pressure_GPa if plan.ensemble == "npt" and plan.stress_GPa is None else None,
+        "stress_GPa": plan.stress_GPa,
+        "ramp_to": _ramp(plan),
         "steps_per_temperature": {"equilibration": plan.equilibration, "production": plan.production},
         "points": [{name: value for name, value in p.items() if name != "direction"} for p in points],
         "warnings": warnings,
     })  # fmt: skip
 
 
+def _ramp(plan):
+    """Where a ramp ends; None if there is none."""
+    ends = {name: getattr(plan, f"end_{name}") for name in ("temperature", "pressure_GPa", "stress_GPa")}
+    return {name: value for name, value in ends.items() if value is not None} or None
+
+
 def _series(potential, supercell, plan, samples):
     """Curves over time or passes, in units for the eye."""
-    n_atoms = potential.crystal.n_sites * supercell.n_cells
-    step = (1 + np.arange(len(samples["energy"]))) * plan.sampling.stride
+    n_atoms, n_samples = potential.crystal.n_sites * supercell.n_cells, len(samples["energy"])
+    drawn = slice(None, None, -(-n_samples // DRAWN))
     scale, label = (plan.timestep * 1e-3, "Time (ps)") if plan.method == "md" else (1, "Passes")
-    panels = [("Energy\n(meV / cell)", {"": 1000 * samples["energy"] / supercell.n_cells})]
+    step = (1 + np.arange(n_samples)) * plan.sampling.stride
+    panels = [("Energy\n(meV / cell)", {"": 1000 * samples["energy"][drawn] / supercell.n_cells})]
     if plan.method == "md":
-        panels.append(("Temperature\n(K)", {"": samples["kinetic_temperature"]}))
+        panels.append(("Temperature\n(K)", {"": samples["kinetic_temperature"][drawn]}))
     else:
-        panels.append(("Acceptance", {"": samples["acceptance"]}))
+        panels.append(("Acceptance", {"": samples["acceptance"][drawn]}))
     if plan.ensemble == "npt":
-        lengths = lattice_parameters(potential.crystal, samples["deformation"])
+        lengths = lattice_parameters(potential.crystal, samples["deformation"][drawn])
         panels.append(("Lattice\nparameter (Å)", dict(zip("abc", lengths.T, strict=True))))
     modes = TiltModes.of_crystal(potential.crystal)
     if modes is not None and modes.commensurate(supercell).any():
-        tilts = angles(samples["projections"].T)
+        tilts = angles(samples["projections"][drawn].T)
         for kind, first in (("In-phase", 0), ("Anti-phase", 3)):
             curves = {LABELS[k][-1]: tilts[k] for k in range(first, first + 3) if modes.commensurate(supercell)[k]}
             panels.append((f"{kind}\ntilt (°)", curves))
     if plan.method == "md":
-        panels.append(("Drift\n(meV / atom)", {"": 1000 * (samples["conserved"] - samples["conserved"][0]) / n_atoms}))
-    length = plan.equilibration + plan.production
+        drift = samples["conserved"][drawn] - samples["conserved"][0]
+        panels.append(("Drift\n(meV / atom)", {"": 1000 * drift / n_atoms}))
     return {
         "title": f"{potential.name}, {n_atoms} atoms, {plan.method.upper()}, {plan.ensemble.upper()}",
-        "x": step * scale,
+        "x": step[drawn] * scale,
         "x_label": label,
         "panels": panels,
-        "stages": [
-            (k * length * scale, (k * length + plan.equilibration) * scale, f"{temperature:g} K")
-            for k, temperature in enumerate(plan.temperatures)
-        ],
+        "stages": _spans(plan, samples, step * scale),
     }
+
+
+def _spans(plan, samples, x):
+    """``(begin, end of the equilibration, name)`` of each stage on the axis of x."""
+    stage, production = samples["stage"], samples["production"]
+    spans = []
+    for k, s in enumerate(plan.stages):
+        first, n_equilibration = np.searchsorted(stage, k), int((~production[stage == k]).sum())
+        begin = x[first - 1] if first else 0.0
+        spans.append((begin, x[first + n_equilibration - 1] if n_equilibration else begin, s.name))
+    return spans

@@ -1,29 +1,31 @@
 """Run a temperature sweep: plan, run or resume, summarise."""
 
-import hashlib
 from pathlib import Path
 
-import equinox as eqx
-import jax
 import numpy as np
 
-from anharmonic.analysis import TiltModes
 from anharmonic.crystal import Supercell
 from anharmonic.errors import AnharmonicError
-from anharmonic.evaluation import Evaluator
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
-from anharmonic.sampling.conditions import strain_modes
-from anharmonic.sampling.dynamics import Langevin, MolecularDynamics, Piston
-from anharmonic.sampling.monte_carlo import MonteCarlo
-from anharmonic.sampling.run import Observer, Run
-from anharmonic.sampling.runfile import load_progress, save_progress
+from anharmonic.sampling.runfile import RunFile
 from anharmonic.sweep.plan import SweepPlan
 from anharmonic.sweep.result import SweepResult, summarise
+from anharmonic.sweep.samplers import build_run, recorded_options
 from anharmonic.sweep.start import ground_state
 
 
-def sweep(potential, supercell, temperatures, file=None, on_chunk=lambda progress, plan: None, **options):
+def sweep(
+    potential,
+    supercell,
+    temperatures,
+    file=None,
+    on_chunk=lambda progress, plan: None,
+    stop=lambda: None,
+    observables=None,
+    max_extrapolation=None,
+    **options,
+):
     """Sample a crystal over temperatures and find its phase transitions.
 
     Parameters
@@ -34,9 +36,18 @@ def sweep(potential, supercell, temperatures, file=None, on_chunk=lambda progres
         K.
     file : path, optional
         Run file (HDF5). If it exists, the sweep continues where it stopped; the
-        result is the same as if it had not been interrupted.
+        result is the same as if it had not been interrupted. Memory then holds no
+        more than what was recorded since the last checkpoint, 256 MiB at most.
     on_chunk : callable
         Called with ``(progress, plan)`` after every chunk, for progress bars.
+    stop : callable
+        Asked after every chunk for the number of a signal to stop for, or None; see
+        `anharmonic.sampling.stopping.soft_stop`.
+    observables : dict of callable, optional
+        Functions ``(state, model) -> array`` by name, recorded of every sample; they are
+        traced by JAX.
+    max_extrapolation : float, optional
+        Largest extrapolation grade that is let through; any by default.
     **options
         Fields of `SweepPlan`.
 
@@ -49,60 +60,50 @@ def sweep(potential, supercell, temperatures, file=None, on_chunk=lambda progres
     AnharmonicError
         If options contradict each other or the supercell is too small.
     RunFileError
-        If `file` belongs to other options or is damaged.
+        If `file` belongs to other options, is damaged or cannot be written.
+    ExtrapolationError
+        If a state lies further outside the fitted data than `max_extrapolation`.
+    Stopped
+        If `stop` said so.
     """
     potential = load(potential)
     plan = SweepPlan(supercell, temperatures, **options)
-    recorded = plan.options(potential_digest(potential))
     cells = Supercell.from_matrix(plan.supercell)
     with precision(plan.dtype):
-        run = build_run(potential, cells, plan)
-        progress = begin(run, file, recorded, lambda: _start_state(potential, cells, plan))
-        run.go(progress, checkpoints(file, recorded), lambda p: on_chunk(p, plan))
-    return SweepResult(summarise(potential, cells, plan, progress.columns()), progress.columns())
+        run = build_run(potential, cells, plan, observables, max_extrapolation)
+        recorded = recorded_options(potential, plan, observables)
+        progress = perform(run, file, recorded, lambda: _start_state(potential, cells, plan), plan, on_chunk, stop)
+    samples = progress.columns()
+    return SweepResult(summarise(potential, cells, plan, samples, progress.notes), samples)
 
 
-def begin(run, file, recorded, start):
-    """Progress of a run: continued from `file`, or from the state (u, F) that `start` makes."""
-    progress = load_progress(file, recorded) if file else None
+def perform(run, file, recorded, start, plan, on_chunk, stop):
+    """Do a run, or what is left of it.
+
+    Parameters
+    ----------
+    run : Run
+    file : path or None
+    recorded : dict
+        Options that the run file remembers.
+    start : callable
+        Makes the state (u, F) of a new run.
+    plan : ChunkedPlan
+    on_chunk, stop : callable
+        See `sweep`.
+
+    Returns
+    -------
+    Progress
+    """
+    run_file = RunFile(file, recorded, run.structure) if file else None
+    progress = run_file.load() if run_file else None
     if progress is None:
         _check_writable(file)
         progress = run.start(*start())
+    checkpoint = (lambda p: run_file.save(p, run.is_finished(p))) if run_file else None
+    run.go(progress, checkpoint, lambda p: on_chunk(p, plan), stop)
     return progress
-
-
-def checkpoints(file, recorded):
-    """What saves the progress of a run with its options; nothing if there is no file."""
-    return (lambda progress: save_progress(file, progress, recorded)) if file else (lambda progress: None)
-
-
-def build_run(potential, supercell, plan):
-    """The `Run` of a plan."""
-    modes = strain_modes(plan.cell)
-    if plan.method == "md":
-        bath = Langevin(plan.friction), Piston(friction=2 * plan.friction)
-        sampler = MolecularDynamics.create(potential.crystal, supercell, modes, plan.timestep, *bath, dtype=plan.dtype)
-    else:
-        sampler = MonteCarlo.create(potential, supercell, modes, dtype=plan.dtype)
-    projections = _projections(potential.crystal, supercell).astype(plan.dtype)
-    model = Evaluator.create(potential, supercell, plan.dtype)
-    return Run(sampler, model, Observer(projections), plan.stages, plan.sampling, plan.seed, plan.dtype)
-
-
-def potential_digest(potential):
-    """Short name of a potential's numbers: equal potentials have equal digests."""
-    total = hashlib.sha256()
-    for leaf in jax.tree.leaves(eqx.filter(potential.lattice, eqx.is_array_like)):
-        total.update(np.asarray(leaf).tobytes())
-    return f"{potential.name} {total.hexdigest()[:16]}"
-
-
-def _projections(crystal, supercell):
-    """Tilt projections (6, n_sites, 3, n_cells), or none for crystals without tilts."""
-    modes = TiltModes.of_crystal(crystal)
-    if modes is None:
-        return np.zeros((0, crystal.n_sites, 3, supercell.n_cells))
-    return np.nan_to_num(modes.projection(supercell))
 
 
 def _start_state(potential, supercell, plan):
@@ -122,4 +123,4 @@ def _check_writable(file):
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise AnharmonicError(f"cannot write the run file {file}: {error}") from error
+        raise AnharmonicError(f"cannot write the run file {file}: {error.strerror or error}") from error

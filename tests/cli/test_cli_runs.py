@@ -109,8 +109,10 @@ def test_interrupted_dynamics_ends_with_the_same_snapshots(call, springs, tmp_pa
     with monkeypatch.context() as patch:
         stop_after(patch, 3)
         assert call(*arguments, broken).code == 130
-    with open(broken / "trajectory.extxyz", "a") as file:  # a snapshot that was being written, beyond the checkpoint
-        file.write("40\nstep=600\nCs 0.1")
+    assert not (broken / "trajectory.extxyz").exists()
+    exported = call("export", broken / "run.h5", "--out", broken / "so-far.extxyz")
+    assert exported.code == 0 and f"wrote 2 snapshots to {broken / 'so-far.extxyz'}" in exported.out
+    assert [f.info["step"] for f in ase.io.read(broken / "so-far.extxyz", ":")] == [200, 400]
     assert call(*arguments, broken).code == 0
     assert (broken / "trajectory.extxyz").read_bytes() == (whole / "trajectory.extxyz").read_bytes()
     assert (broken / "summary.json").read_bytes() == (whole / "summary.json").read_bytes()

@@ -1,0 +1,157 @@
+"""From the options of a plan to a sampler, its model and what it records."""
+
+import hashlib
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from anharmonic.analysis import TiltModes
+from anharmonic.crystal import Configuration
+from anharmonic.errors import AnharmonicError
+from anharmonic.evaluation import Evaluator
+from anharmonic.sampling import dynamics
+from anharmonic.sampling.conditions import strain_modes
+from anharmonic.sampling.monte_carlo import MonteCarlo
+from anharmonic.sampling.observables import Correlation, KineticStress, Observer, PotentialStress
+from anharmonic.sampling.run import Run
+from anharmonic.sweep.precision import precision_criterion
+
+RESERVED = {"deformation", "projections", "extrapolation", "stage", "production", "temperature", "pressure", "tension"}
+RESERVED |= {"energy", "kinetic_temperature", "conserved", "stress", "kinetic_stress", "correlation"}
+"""Names of columns that observables of one's own may not have."""
+
+
+def build_run(potential, supercell, plan, observables=None, max_extrapolation=None, order=None):
+    """The `Run` of a plan.
+
+    Parameters
+    ----------
+    potential : Potential
+    supercell : Supercell
+    plan : SweepPlan or SimulationPlan
+    observables : dict of callable, optional
+        ``(state, model) -> array`` by name, recorded besides those of the plan.
+    max_extrapolation : float, optional
+        Largest extrapolation grade that is let through.
+    order : ndarray, shape (n_sites, n_cells), optional
+        Indices of the atoms in the structures that are written.
+    """
+    structure = Configuration.reference(potential.crystal, supercell)
+    structure = structure if order is None else replace(structure, order=order)
+    observer = _observer(potential.crystal, supercell, plan, check_observables(observables))
+    model = Evaluator.create(potential, supercell, plan.dtype)
+    if max_extrapolation is not None and not model.ranges:
+        raise AnharmonicError(
+            f"the potential {potential.name} knows no ranges of its fit: it has no extrapolation grade"
+        )
+    return Run(
+        _sampler(potential, supercell, plan), model, observer, plan.stages, plan.sampling, plan.seed, plan.dtype,
+        plan.snapshots, precision_criterion(potential.crystal, supercell.n_cells, plan.until), max_extrapolation,
+        structure,
+    )  # fmt: skip
+
+
+def check_observables(observables):
+    """Observables of one's own as a dict, which may be empty."""
+    observables = dict(observables or {})
+    for name, function in observables.items():
+        if name in RESERVED or not str(name).isidentifier():
+            raise AnharmonicError(f"an observable needs a name of its own that is an identifier; found {name!r}")
+        if not callable(function):
+            raise AnharmonicError(f"the observable {name} is a function (state, model) -> array; found {function!r}")
+    return observables
+
+
+def recorded_options(potential, plan, observables):
+    """What a run file remembers, and a run that continues it must repeat."""
+    return plan.options(potential_digest(potential)) | {"observables": sorted(observables or {})}
+
+
+def potential_digest(potential):
+    """Short name of a potential's numbers: equal potentials have equal digests."""
+    total = hashlib.sha256()
+    for leaf in jax.tree.leaves(eqx.filter(potential.lattice, eqx.is_array_like)):
+        total.update(np.asarray(leaf).tobytes())
+    return f"{potential.name} {total.hexdigest()[:16]}"
+
+
+def _sampler(potential, supercell, plan):
+    modes = strain_modes(plan.cell)
+    if plan.method == "mc":
+        return MonteCarlo.create(potential, supercell, modes, dtype=plan.dtype)
+    sampler = dynamics.MolecularDynamics.create(
+        potential.crystal, supercell, modes, plan.timestep, _thermostat(plan), _barostat(plan), plan.dtype
+    )
+    return Microcanonical.of_sampler(sampler) if plan.isolated else sampler
+
+
+def _thermostat(plan):
+    """The rate of the Langevin thermostat is the friction; times of the others are a tenth of its inverse."""
+    if plan.friction == 0:
+        return None
+    if plan.thermostat == "langevin":
+        return dynamics.Langevin(plan.friction)
+    kind = {"bussi": dynamics.BussiRescaling, "nose-hoover": dynamics.NoseHooverChain}[plan.thermostat]
+    return kind(0.1 / plan.friction)
+
+
+def _barostat(plan):
+    if plan.barostat is None:
+        return None
+    if plan.barostat == "piston":
+        return dynamics.Piston(friction=2 * plan.friction)
+    return dynamics.CellRescaling()
+
+
+def _observer(crystal, supercell, plan, observables):
+    projections = tilt_projections(crystal, supercell)
+    found = {}
+    if "stress" in plan.observe:
+        found["stress"] = PotentialStress()
+        if plan.method == "md":
+            found["kinetic_stress"] = KineticStress.of_crystal(crystal, plan.dtype)
+    if "correlation" in plan.observe:
+        if not projections.any():
+            raise AnharmonicError(
+                "the correlation of tilts between cells needs a perovskite, and even numbers of cells along the axes"
+            )
+        found["correlation"] = Correlation.of_projections(projections, supercell, dtype=plan.dtype)
+    return Observer(projections.astype(plan.dtype), found | observables)
+
+
+def tilt_projections(crystal, supercell):
+    """Tilt projections (6, n_sites, 3, n_cells), or none for crystals without tilts."""
+    modes = TiltModes.of_crystal(crystal)
+    if modes is None:
+        return np.zeros((0, crystal.n_sites, 3, supercell.n_cells))
+    return np.nan_to_num(modes.projection(supercell))
+
+
+class Microcanonical(eqx.Module):
+    """Newton's equations, equilibrated with a thermostat."""
+
+    free: dynamics.MolecularDynamics
+    thermostatted: dynamics.MolecularDynamics
+
+    @classmethod
+    def of_sampler(cls, sampler):
+        """Without the thermostat of a `MolecularDynamics` in the production."""
+        return cls(replace(sampler, thermostat=None), sampler)
+
+    def adapting(self):
+        """The sampler of the equilibration."""
+        return self.thermostatted
+
+    def init(self, *arguments):
+        """See `MolecularDynamics.init`."""
+        return self.thermostatted.init(*arguments)
+
+    def step(self, *arguments):
+        """See `MolecularDynamics.step`."""
+        return self.free.step(*arguments)
+
+    def observe(self, *arguments):
+        """See `MolecularDynamics.observe`."""
+        return self.free.observe(*arguments)
