@@ -31,7 +31,7 @@ def check_precisions(until, observed):
         if not error > 0 or not np.isfinite(error):
             raise AnharmonicError(f"the precision of {name} is above 0 {UNITS[name]}; found {error:g}")
         if name == "stress" and "stress" not in observed:
-            raise AnharmonicError("a precision of the stress needs the observable stress")
+            raise AnharmonicError("a precision of the stress needs it recorded: --observe stress")
     names = [name for name, _ in until]
     if len(set(names)) < len(names):
         raise AnharmonicError(f"a precision is asked of each observable once; found {', '.join(names)}")
@@ -42,27 +42,41 @@ def precision_criterion(crystal, n_cells, until):
     """What a run asks after its chunks: whether all requested precisions are reached; None if none is requested."""
     if not until:
         return None
-    return lambda samples: all(reached(crystal, n_cells, samples, name) <= error for name, error in until)
+    return lambda samples: all(
+        found <= error for found, (_, error) in zip(reached(crystal, n_cells, samples, until)[1], until, strict=True)
+    )
 
 
-def reached(crystal, n_cells, samples, name):
-    """Standard error of the mean of an observable, in the unit of `UNITS`.
+def reached(crystal, n_cells, samples, until):
+    """How precise the means of observables are.
 
-    Equilibration that is left is cut off as of `equilibration_start`. An error that cannot be trusted, of
-    a series shorter than 20 correlation times, is infinite.
+    Equilibration that is left is cut off where the observable that needs it longest is in equilibrium
+    (see `equilibration_start`). An error that cannot be trusted, of a series shorter than 20 correlation
+    times, is infinite.
 
     Parameters
     ----------
     crystal : Crystal
     n_cells : int
     samples : mapping of arrays (n_samples, ...)
-    name : str
+    until : tuple of (str, float)
+
+    Returns
+    -------
+    int, list of float
+        The first sample that counts, and the standard errors of the means, in the units of `UNITS`.
     """
-    values = _values(crystal, n_cells, samples, name)
+    series = [_values(crystal, n_cells, samples, name) for name, _ in until]
+    start = max(equilibration_start(values) for values in series)
+    return start, [_error(values[start:]) for values in series]
+
+
+def _error(values):
+    """Largest standard error of the means of some columns."""
     values = values.reshape(len(values), -1)
     if len(values) < 2 or not values.shape[1]:
         return np.inf
-    found = estimate(values[equilibration_start(values) :])
+    found = estimate(values)
     return float(np.max(np.where(found.is_short, np.inf, found.error)))
 
 

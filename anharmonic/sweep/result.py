@@ -91,7 +91,12 @@ def stage_samples(samples, k):
 
 
 def point_record(crystal, supercell, plan, modes, stage, samples):
-    """Record of one temperature, from its production samples."""
+    """Record of one temperature, from its production samples; if a precision was asked for, from those that count."""
+    precision = {}
+    if plan.until:
+        start, errors = reached(crystal, supercell.n_cells, samples, plan.until)
+        samples = samples.rows(start, len(samples["stage"]))
+        precision = {name: error for (name, _), error in zip(plan.until, errors, strict=True)}
     deformation = samples["deformation"].astype(float)
     lengths = estimate(lattice_parameters(crystal, deformation))
     energy = estimate(samples["energy"].astype(float) / supercell.n_cells)
@@ -116,8 +121,7 @@ def point_record(crystal, supercell, plan, modes, stage, samples):
     if "stress" in samples:
         point |= _stress(crystal, supercell, stage, samples["stress"].astype(float), deformation)
     if plan.until:
-        errors = {name: reached(crystal, supercell.n_cells, samples, name) for name, _ in plan.until}
-        point["precision"] = errors | {"reached": all(errors[name] <= error for name, error in plan.until)}
+        point["precision"] = precision | {"reached": all(precision[name] <= error for name, error in plan.until)}
     if tangents is not None:
         tilts = tilt_estimate(tangents)
         point |= {"tilt_in_phase": abs(tilts.mean[:3]), "tilt_anti_phase": abs(tilts.mean[3:])}

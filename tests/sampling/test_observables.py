@@ -1,0 +1,103 @@
+"""Observables against finite differences, exact sums, and known states."""
+
+import builders
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from anharmonic.analysis import TiltModes
+from anharmonic.conventions import KINETIC
+from anharmonic.crystal import Supercell
+from anharmonic.evaluation import Evaluator
+from anharmonic.potential.potential import precision
+from anharmonic.sampling.observables import Correlation, KineticStress, Observer, PotentialStress, axis_offsets
+
+
+class State(eqx.Module):
+    displacements: jax.Array
+    deformation: jax.Array
+    momenta: jax.Array
+
+
+@pytest.fixture(scope="module")
+def state(springs):
+    found = builders.distorted(springs.crystal, [2, 2, 2], 3)
+    momenta = np.random.default_rng(1).normal(size=found.displacements.shape)
+    return State(found.displacements, found.deformation, momenta)
+
+
+def test_potential_stress_is_the_slope_of_the_energy(springs, state):
+    """dU/dE along six strains on top of F: r' = (1 + e) F (R + u) changes U by V sigma : e."""
+    with precision("float64"):
+        model = Evaluator.create(springs, Supercell.from_matrix([2, 2, 2]), "float64")
+        state = jax.tree.map(jnp.asarray, state)
+        stress, energy = np.asarray(PotentialStress()(state, model)), eqx.filter_jit(model.energy)
+        volume = model.volume * np.linalg.det(state.deformation)
+        for i in range(3):
+            for j in range(i, 3):
+                e = np.zeros((3, 3))
+                e[i, j] += 0.5e-5
+                e[j, i] += 0.5e-5
+                up, down = (energy(state.displacements, (np.eye(3) + s * e) @ state.deformation) for s in (1, -1))
+                np.testing.assert_allclose((up - down) / 2e-5 / volume, stress[i, j], rtol=1e-5, atol=1e-9)
+
+
+def test_kinetic_stress_is_a_sum_over_atoms(springs, state):
+    """-sum m v v^T / V of the velocities of r = F (R + u): v = F^-T p_s / m."""
+    with precision("float64"):
+        model = Evaluator.create(springs, Supercell.from_matrix([2, 2, 2]), "float64")
+        found = KineticStress.of_crystal(springs.crystal, "float64")(state, model)
+        expected, masses = np.zeros((3, 3)), KINETIC * springs.crystal.masses
+        inverse = np.linalg.inv(state.deformation).T
+        for s in range(5):
+            for n in range(8):
+                velocity = inverse @ state.momenta[s, :, n] / masses[s]
+                expected -= masses[s] * np.outer(velocity, velocity)
+        expected /= float(model.volume) * np.linalg.det(state.deformation)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("matrix", [[4, 4, 4], builders.MATRICES["untidy"]], ids=["4x4x4", "untidy"])
+def test_correlation(springs, matrix):
+    """By the definition, and its sum over all offsets: the square of the order parameter."""
+    supercell = Supercell.from_matrix(matrix)
+    rng, n = np.random.default_rng(4), supercell.n_cells
+    weights, u = rng.normal(size=(2, 5, 3, n)), rng.normal(size=(5, 3, n))
+    offsets = supercell.cells
+    with precision("float64"):
+        correlation = Correlation.of_projections(weights, supercell, offsets, "float64")
+        found = np.asarray(correlation(State(u, np.eye(3), u), None))
+    local = n * np.einsum("pscn,scn->pn", weights, u)
+    for k in (0, 1, n - 1):
+        image = [supercell.index(cell + offsets[k]) for cell in supercell.cells]
+        np.testing.assert_allclose(found[:, k], (local * local[:, image]).mean(1), rtol=1e-10)
+    np.testing.assert_allclose(found.mean(1), np.tensordot(weights, u, 3) ** 2, rtol=1e-9)
+
+
+def test_correlation_of_a_tilted_crystal(springs):
+    """A crystal in one tilt pattern is fully correlated at all distances; one with a wall is not."""
+    supercell = Supercell.from_matrix([8, 2, 2])
+    modes = TiltModes.of_crystal(springs.crystal)
+    u = modes.displacements([0, 0, 5], [0, 0, 0], supercell)
+    offsets = axis_offsets(supercell)
+    np.testing.assert_array_equal(offsets[:5, 0], [0, 1, 2, 3, 4])
+    assert offsets.shape == (7, 3)
+    correlation = Correlation.of_projections(modes.projection(supercell), supercell)
+    tangent = np.tan(np.radians(5)) ** 2
+    np.testing.assert_allclose(correlation(State(u, np.eye(3), u), None)[2], tangent, rtol=1e-4)
+    half = np.where(supercell.cells[:, 0] < 4, 1.0, -1.0)
+    found = np.asarray(correlation(State(u * half, np.eye(3), u), None))[2]
+    np.testing.assert_allclose(found / tangent, [1, 0.5, 0, -0.5, -1, 1, 1], atol=1e-4)
+
+
+def test_observer_takes_functions_of_ones_own(springs, state):
+    model = Evaluator.create(springs, Supercell.from_matrix([2, 2, 2]))
+    small = jax.tree.map(lambda x: jnp.asarray(x, "float32"), state)
+    observer = Observer(
+        np.zeros((0, 5, 3, 8), "float32"), {"largest": lambda state, model: abs(state.displacements).max()}
+    )
+    found = observer(small, model)
+    assert set(found) == {"deformation", "projections", "extrapolation", "largest"}
+    assert found["largest"] == abs(small.displacements).max()
