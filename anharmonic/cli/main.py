@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli.basis import basis
+from anharmonic.cli.exchange import exchange
 from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
 from anharmonic.cli.info import info
@@ -21,10 +22,10 @@ from anharmonic.errors import AnharmonicError
 REFUSED, INTERRUPTED = 2, 130
 PANELS = {
     "Make and check a potential": (basis, fit, validate, scan),
-    "Simulate": (sweep, md, mc),
+    "Simulate": (sweep, exchange, md, mc),
     "Look": (info, export),
 }
-RESUMABLE = ("sweep", "md", "mc")
+RESUMABLE = ("sweep", "exchange", "md", "mc")
 
 
 def _reflowed(docstring):
