@@ -14,7 +14,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.evaluation import Evaluator, SiteChanges, conflicts
 from anharmonic.evaluation.tables import NetTable
 from anharmonic.potential import precision
-from anharmonic.sampling.colouring import colour_cells
+from anharmonic.sampling.monte_carlo.colouring import colour_cells
 
 SUPERCELLS = {
     "2x2x2": MATRICES["2x2x2"],

@@ -11,7 +11,7 @@ from anharmonic.crystal import Supercell
 from anharmonic.errors import AnharmonicError
 from anharmonic.evaluation import conflicts
 from anharmonic.sampling import MonteCarlo, strain_modes
-from anharmonic.sampling.colouring import colour_cells
+from anharmonic.sampling.monte_carlo.colouring import colour_cells
 
 SKEWED = [
     [[2, 2, 0], [0, 2, 2], [2, 0, 0]],
