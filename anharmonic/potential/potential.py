@@ -1,6 +1,5 @@
 """The potential that users hold: a basis, a model, and where they come from."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,7 +18,7 @@ PRECISIONS = ("float32", "float64")
 
 
 def precision(dtype):
-    """Context in which JAX computes in `dtype`; no global switch is touched.
+    """Context in which JAX computes in `dtype`, whatever other packages have switched; no global switch is touched.
 
     Raises
     ------
@@ -28,7 +27,7 @@ def precision(dtype):
     """
     if dtype not in PRECISIONS:
         raise AnharmonicError(f"precision is one of {', '.join(PRECISIONS)}, found {dtype!r}")
-    return jax.enable_x64(True) if dtype == "float64" else nullcontext()
+    return jax.enable_x64(dtype == "float64")
 
 
 @dataclass(frozen=True)

@@ -13,35 +13,49 @@ from anharmonic.sampling import Conditions
 
 
 def replicas(
-    sampler, potential, supercell, temperature, pressure=0.0, count=64, burn=400, samples=400, stride=5, seed=0
+    sampler,
+    potential,
+    supercell,
+    temperature,
+    pressure=0.0,
+    tension=None,
+    count=64,
+    burn=400,
+    samples=400,
+    stride=5,
+    seed=0,
+    warm=None,
 ):
     """Observables (count, samples, ...) of independent runs from the reference crystal, after `burn` steps.
 
-    Gives energy, deformation, all scalars of the sampler, and its momenta if it has any.
+    Gives energy, deformation, all scalars of the sampler, and its momenta if it has any. With another sampler `warm`,
+    the steps before are its own, and `sampler` begins with what they have reached.
     """
     model = Evaluator.create(potential, supercell)
     u = jnp.zeros((potential.crystal.n_sites, 3, supercell.n_cells), "float32")
-    conditions = Conditions.of(temperature, pressure)
+    conditions = Conditions.of(temperature, pressure, tension)
 
     @eqx.filter_jit
     def run(sampler, warm, model, conditions, keys):
+        def advance(k, state, sampler, key):
+            return sampler.step(jax.random.fold_in(key, k), state, conditions, model)
+
         def one(key):
-            state = sampler.init(key, u, jnp.eye(3, dtype=u.dtype), conditions, model)
-
-            def advance(k, state, sampler):
-                return sampler.step(jax.random.fold_in(key, k), state, conditions, model)
-
             def sample(state, k):
-                state = jax.lax.fori_loop(k, k + stride, partial(advance, sampler=sampler), state)
+                state = jax.lax.fori_loop(k, k + stride, partial(advance, sampler=sampler, key=key), state)
                 return state, sampler.observe(state, conditions, model) | everything(sampler, state)
 
-            state = jax.lax.fori_loop(0, burn, partial(advance, sampler=warm), state)
-            return jax.lax.scan(sample, state, burn + stride * jnp.arange(samples))[1]
+            state = (warm or sampler).init(key, u, jnp.eye(3, dtype=u.dtype), conditions, model)
+            state = jax.lax.fori_loop(0, burn, partial(advance, sampler=warm or adapting, key=key), state)
+            if warm:
+                begin = state.displacements, state.deformation
+                state = sampler.init(jax.random.fold_in(key, burn), *begin, conditions, model)
+            return jax.lax.scan(sample, state, burn + 1 + stride * jnp.arange(samples))[1]
 
         return jax.vmap(one)(keys)
 
+    adapting = sampler.adapting() if hasattr(sampler, "adapting") else sampler
     keys = jax.random.split(jax.random.key(seed), count)
-    warm = sampler.adapting() if hasattr(sampler, "adapting") else sampler
     found = run(sampler, warm, model, conditions, keys)
     return {name: np.asarray(x, float) for name, x in found.items()}
 
@@ -50,7 +64,7 @@ def everything(sampler, state):
     """What the tests look at besides the scalars."""
     found = {"deformation": state.deformation, "displacements": state.displacements}
     if hasattr(state, "momenta"):
-        found |= {"kinetic": sampler.kinetic_energy(state), "cell_momenta": state.cell_momenta}
+        found |= {"kinetic": sampler.hamiltonian.kinetic_energy(state), "cell_momenta": state.cell_momenta}
     return found
 
 

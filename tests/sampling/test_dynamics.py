@@ -11,14 +11,14 @@ from anharmonic.conventions import BOLTZMANN
 from anharmonic.crystal import Supercell
 from anharmonic.evaluation import Evaluator
 from anharmonic.potential import precision
-from anharmonic.sampling import LangevinDynamics, Observer, Run, Sampling, Stage, strain_modes
+from anharmonic.sampling import Langevin, MolecularDynamics, Observer, Piston, Run, Sampling, Stage, strain_modes
 
 SUPERCELL = Supercell.from_matrix([2, 2, 2])
 
 
 def make_run(springs, cell, temperature, n_chunks, dtype="float32", sampling=None, pressure=0.0, **options):
     """A `Run` of CsPbBr3 in 2x2x2 cells."""
-    dynamics = LangevinDynamics.create(springs.crystal, SUPERCELL, strain_modes(cell), dtype=dtype, **options)
+    dynamics = MolecularDynamics.create(springs.crystal, SUPERCELL, strain_modes(cell), dtype=dtype, **options)
     observer, model = Observer(np.zeros((0, 5, 3, 8), dtype)), Evaluator.create(springs, SUPERCELL, dtype)
     stage = Stage(temperature, pressure, equilibration=0, production=n_chunks)
     return Run(dynamics, model, observer, (stage,), sampling or Sampling(1, 50), dtype=dtype)
@@ -27,7 +27,7 @@ def make_run(springs, cell, temperature, n_chunks, dtype="float32", sampling=Non
 @pytest.mark.parametrize("cell", ["fixed", "full"])
 def test_energy_is_conserved_to_second_order(springs, cell):
     """Without thermostats, halving the time step divides the error of the energy by four."""
-    free = {"friction": 0.0, "cell_friction": 0.0, "barostat_time": 100.0, "dtype": "float64"}
+    free = {"thermostat": None, "barostat": Piston(100.0, 0.0), "dtype": "float64"}
     errors, ends = [], []
     with precision("float64"):
         run = make_run(springs, cell, 600.0, 4, **free, timestep=4.0, pressure=0.003)
@@ -49,7 +49,7 @@ def test_energy_is_conserved_to_second_order(springs, cell):
 
 def test_momentum_stays_zero_and_heat_is_accounted_for(springs):
     """Thermostats conserve the total momentum; energy minus heat drifts far less than heat flows."""
-    options = {"timestep": 4.0, "friction": 0.01, "cell_friction": 0.01, "barostat_time": 200.0}
+    options = {"timestep": 4.0, "thermostat": Langevin(0.01), "barostat": Piston(200.0, 0.01)}
     run = make_run(springs, "full", 300.0, 10, sampling=Sampling(10, 10), **options)
     progress = run.start(np.zeros((5, 3, 8)), np.eye(3))
     run.go(progress)
@@ -64,7 +64,7 @@ def test_momentum_stays_zero_and_heat_is_accounted_for(springs):
 
 def test_triclinic_cell_near_zero_temperature(springs):
     """At 1 K a strained, displaced start cools into the reference crystal: no rotation, no explosion."""
-    options = {"timestep": 5.0, "friction": 0.02, "cell_friction": 0.02, "barostat_time": 200.0}
+    options = {"timestep": 5.0, "thermostat": Langevin(0.02), "barostat": Piston(200.0, 0.02)}
     run = make_run(springs, "full", 1.0, 30, sampling=Sampling(10, 10), **options)
     rng = np.random.default_rng(1)
     noise = rng.uniform(-0.01, 0.01, (3, 3))
@@ -84,7 +84,7 @@ def test_start_draws_a_thermal_state(springs):
     """Kinetic energy of the temperature, no momentum, no heat yet; another seed, other momenta."""
     run = make_run(springs, "full", 300.0, 1)
     states = [replace(run, seed=seed).start(np.zeros((5, 3, 8)), np.eye(3)).state for seed in range(12)]
-    temperatures = [2 * float(run.sampler.kinetic_energy(s)) / (117 * BOLTZMANN) for s in states]
+    temperatures = [2 * float(run.sampler.hamiltonian.kinetic_energy(s)) / (117 * BOLTZMANN) for s in states]
     assert abs(np.mean(temperatures) - 300) < 4 * 300 * np.sqrt(2 / 117 / 12)
     assert np.ptp(temperatures) > 5
     for state in states:
@@ -97,7 +97,7 @@ def test_one_atom_has_no_kinetic_temperature():
     """Its momentum is zero; the cell still moves, and nothing is divided by zero."""
     crystal, supercell = builders.simple_cubic(), Supercell.from_matrix([1, 1, 1])
     potential = builders.polynomial(ClusterBasis(crystal, pairs=1), [[0.0, 5.0]])
-    dynamics = LangevinDynamics.create(crystal, supercell, strain_modes("full"))
+    dynamics = MolecularDynamics.create(crystal, supercell, strain_modes("full"))
     observer, model = Observer(np.zeros((0, 1, 3, 1))), Evaluator.create(potential, supercell)
     run = Run(dynamics, model, observer, (Stage(300.0, production=2),), Sampling(5, 5))
     progress = run.start(np.zeros((1, 3, 1)), np.eye(3))

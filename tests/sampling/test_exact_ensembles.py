@@ -1,10 +1,11 @@
-"""Both samplers against ensembles that are known exactly.
+"""Every thermostat and barostat, and Monte Carlo, against ensembles that are known exactly.
 
 Energies linear in squared distances (quadratic metric, order 1) are quadratic in the displacements, whatever F:
 the mean energy above that of the strain is (3N - 3) kT / 2, and integrating the displacements out gives
 det F^-(N-1), which cancels the V^(N-1) of the isothermal-isobaric ensemble. Bonds between an atom and its own image
 depend on F alone. So the density of F in a 2x2x2 simple cubic crystal with both kinds is known, with N = 8.
 In a CsCl crystal with one cell, N = 2, anything can be integrated numerically.
+Thermostats that only rescale all momenta are not ergodic in a harmonic crystal, and are not asked to be.
 
 Every test has controls: the same numbers reject a temperature wrong by 3 percent and a missing power of the volume.
 """
@@ -20,39 +21,60 @@ from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import GPA
 from anharmonic.crystal import Supercell
 from anharmonic.potential.lattice import cast
-from anharmonic.sampling import LangevinDynamics, MonteCarlo, strain_modes
+from anharmonic.sampling import (
+    BussiRescaling,
+    CellRescaling,
+    Langevin,
+    MolecularDynamics,
+    MonteCarlo,
+    NoseHooverChain,
+    Piston,
+    strain_modes,
+)
 
 TEMPERATURE = 300.0
 FINE, WRONG = 4.0, 6.0
 """Largest z-score of a right answer, and least of a wrong one."""
-LENGTHS = {"burn": 400, "samples": 320, "stride": 14}
-TIMES = {"timestep": 3.0, "friction": 0.02, "cell_friction": 0.02, "barostat_time": 200.0}
+LENGTHS = {"burn": 600, "samples": 320, "stride": 20}
+TIMESTEP = 2.0
+THERMOSTATS = {"langevin": Langevin(0.02), "bussi": BussiRescaling(40.0), "nose-hoover": NoseHooverChain(40.0)}
+BAROSTATS = {"piston": Piston(200.0, 0.02), "rescaling": CellRescaling(25.0)}
+DYNAMICS = [f"{thermostat}, {barostat}" for thermostat in THERMOSTATS for barostat in BAROSTATS]
+PRESSED = DYNAMICS[:2]
 
 
 def sampler(method, potential, supercell, cell):
-    """Either sampler."""
-    if method == "md":
-        return LangevinDynamics.create(potential.crystal, supercell, strain_modes(cell), **TIMES)
-    return MonteCarlo.create(potential, supercell, strain_modes(cell))
+    """Monte Carlo, or dynamics with "thermostat, barostat"."""
+    if method == "mc":
+        return MonteCarlo.create(potential, supercell, strain_modes(cell))
+    thermostat, barostat = method.split(", ")
+    bath = THERMOSTATS[thermostat], BAROSTATS[barostat]
+    return MolecularDynamics.create(potential.crystal, supercell, strain_modes(cell), TIMESTEP, *bath)
 
 
-@pytest.mark.parametrize("method", ["md", "mc"])
+def sampled(method, potential, supercell, cell, *conditions, **lengths):
+    """Replicas; those of dynamics come from equilibrium, by Langevin dynamics."""
+    warm = None if method == "mc" else sampler(DYNAMICS[0], potential, supercell, cell)
+    chosen = sampler(method, potential, supercell, cell)
+    return replicas(chosen, potential, supercell, TEMPERATURE, *conditions, **lengths, warm=warm)
+
+
+@pytest.mark.parametrize("method", [DYNAMICS[0], "mc"])
 def test_harmonic_crystal(method):
     """Fixed cell: mean and variance of the potential and the kinetic energy."""
     crystal, supercell = builders.simple_cubic(), Supercell.from_matrix([2, 2, 2])
     potential = builders.polynomial(ClusterBasis(crystal, pairs=1, order=1), [[9.0]])
-    lengths = {"md": {"burn": 300, "stride": 10}, "mc": {"burn": 200, "stride": 4}}[method]
-    chosen = sampler(method, potential, supercell, "fixed")
-    found = replicas(chosen, potential, supercell, TEMPERATURE, samples=300, **lengths)
+    lengths = {"burn": 200, "stride": 4} if method == "mc" else {"burn": 450, "stride": 15}
+    found = sampled(method, potential, supercell, "fixed", samples=300, **lengths)
     freedom = 3 * 8 - 3
     expected, variance = freedom / 2 * thermal(TEMPERATURE), freedom / 2 * thermal(TEMPERATURE) ** 2
-    for energy in (found["energy"], found["kinetic"]) if method == "md" else (found["energy"],):
+    for energy in (found["energy"],) if method == "mc" else (found["energy"], found["kinetic"]):
         assert abs(z_score(energy, expected)) < FINE
         assert abs(z_score((energy - expected) ** 2, variance)) < FINE
         assert abs(z_score(energy, 1.03 * expected)) > WRONG
         assert abs(z_score(energy, (freedom + 3) / 2 * thermal(TEMPERATURE))) > WRONG
     assert np.ptp(found["deformation"], axis=(0, 1)).max() == 0
-    if method == "md":
+    if method != "mc":
         drift = found["conserved"][:, -1] - found["conserved"][:, 0]
         assert abs(drift).max() < 0.02 * expected
         assert abs(z_score(found["kinetic_temperature"], TEMPERATURE)) < FINE
@@ -81,9 +103,11 @@ class ImageSprings:
             total = total + 8 * np.sum(linear * strain + quadratic * strain**2, axis=-1)
         return total
 
-    def enthalpy(self, deformation, pressure):
+    def enthalpy(self, deformation, pressure, tension=0.0):
         """Effective energy of F after the displacements and V^(N-1) have cancelled."""
-        return self.strain_energy(deformation) + pressure * self.volume * np.linalg.det(deformation)
+        strain = 0.5 * (np.swapaxes(deformation, -1, -2) @ deformation - np.eye(3))
+        work = pressure * np.linalg.det(deformation) - (tension * strain).sum((-2, -1))
+        return self.strain_energy(deformation) + self.volume * work
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +115,11 @@ def image_springs():
     return ImageSprings()
 
 
-def test_isotropic_cell_under_pressure(image_springs):
+@pytest.mark.parametrize("method", PRESSED)
+def test_isotropic_cell_under_pressure(image_springs, method):
     """The density of the cell's one degree of freedom, and the energies given it."""
     pressure, supercell = 0.3 * GPA, image_springs.supercell
-    dynamics = sampler("md", image_springs.potential, supercell, "isotropic")
-    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, **LENGTHS)
+    found = sampled(method, image_springs.potential, supercell, "isotropic", pressure, count=128, **LENGTHS)
     stretch, grid = found["deformation"][..., 0, 0], np.linspace(0.85, 1.12, 1000)
     assert np.ptp(found["deformation"][..., [0, 1, 2], [0, 1, 2]], axis=-1).max() < 1e-5
 
@@ -110,15 +134,22 @@ def test_isotropic_cell_under_pressure(image_springs):
     for energy in (vibrations, found["kinetic"]):
         assert abs(z_score(energy, 21 / 2 * thermal(TEMPERATURE))) < FINE
         assert abs(z_score(energy, 21 / 2 * thermal(1.03 * TEMPERATURE))) > WRONG
-    cell_kinetic = 0.5 * (found["cell_momenta"] ** 2).sum(-1) / dynamics.cell_mass
-    assert abs(z_score(cell_kinetic, thermal(TEMPERATURE) / 2)) < FINE
+    if "piston" in method:
+        dynamics = sampler(method, image_springs.potential, supercell, "isotropic")
+        cell_kinetic = 0.5 * (found["cell_momenta"] ** 2).sum(-1) / dynamics.hamiltonian.cell_mass
+        assert abs(z_score(cell_kinetic, thermal(TEMPERATURE) / 2)) < FINE
 
 
-def test_full_cell(image_springs):
+TENSION = GPA * np.array([[0.3, 0.15, -0.2], [0.15, -0.1, 0.25], [-0.2, 0.25, -0.2]])
+
+
+@pytest.mark.parametrize("tension", [np.zeros((3, 3)), TENSION], ids=["pressure", "shear"])
+@pytest.mark.parametrize("method", PRESSED)
+def test_full_cell(image_springs, method, tension):
     """Means and variances of all six components and of the volume, against importance sampling."""
     supercell, pressure, rng = image_springs.supercell, 0.2 * GPA, np.random.default_rng(0)
-    dynamics = sampler("md", image_springs.potential, supercell, "full")
-    found = replicas(dynamics, image_springs.potential, supercell, TEMPERATURE, pressure, count=48, **LENGTHS)
+    stress = pressure, tension
+    found = sampled(method, image_springs.potential, supercell, "full", *stress, count=48, **LENGTHS)
     upper = np.triu_indices(3)
     components, volume = found["deformation"][..., *upper], np.linalg.det(found["deformation"])
     np.testing.assert_allclose(found["deformation"], np.swapaxes(found["deformation"], -1, -2), atol=1e-7)
@@ -128,7 +159,7 @@ def test_full_cell(image_springs):
     trial[:, *upper] = drawn
     trial = trial + np.swapaxes(np.triu(trial, 1), 1, 2)
     logarithm = 0.5 * (((drawn - middle) / width) ** 2).sum(1)
-    logarithm -= image_springs.enthalpy(trial, pressure) / thermal(TEMPERATURE)
+    logarithm -= image_springs.enthalpy(trial, *stress) / thermal(TEMPERATURE)
     weights = np.exp(logarithm - logarithm.max())
     weights /= weights.sum()
     assert 1 / (weights**2).sum() > 100_000
@@ -174,12 +205,11 @@ def two_atoms():
     return TwoAtoms()
 
 
-@pytest.mark.parametrize("method", ["md", "mc"])
+@pytest.mark.parametrize("method", [*DYNAMICS, "mc"])
 def test_two_atoms(two_atoms, method):
     """Anharmonic, under pressure: everything by quadrature."""
-    system, lengths = two_atoms, {"md": {"burn": 500, "stride": 10}, "mc": {"burn": 400, "stride": 5}}[method]
-    chosen = sampler(method, system.potential, system.supercell, "isotropic")
-    found = replicas(chosen, system.potential, system.supercell, TEMPERATURE, system.PRESSURE, count=192, **lengths)
+    system, lengths = two_atoms, {"burn": 400, "stride": 5} if method == "mc" else {"burn": 700, "stride": 15}
+    found = sampled(method, system.potential, system.supercell, "isotropic", system.PRESSURE, count=256, **lengths)
     stretch = found["deformation"][..., 0, 0]
     density, energy = system.density(TEMPERATURE)
     assert max(density[0], density[-1]) < 1e-5 * density.max()
@@ -190,21 +220,25 @@ def test_two_atoms(two_atoms, method):
         assert abs(density_scores(stretch, system.GRID, system.density(TEMPERATURE, power)[0])).max() > WRONG
 
 
+def perovskite_run(springs, method):
+    """40 atoms of an anharmonic perovskite with a full cell under pressure and shear."""
+    supercell = Supercell.from_matrix([2, 2, 2])
+    length = (
+        {"burn": 200, "stride": 4, "samples": 400} if method == "mc" else {"burn": 800, "stride": 20, "samples": 160}
+    )
+    return sampled(method, springs, supercell, "full", 0.5 * GPA, TENSION, count=16, **length)
+
+
 @pytest.fixture(scope="module")
 def perovskite_runs(springs):
-    """40 atoms of an anharmonic perovskite with a full cell under pressure, by both methods."""
-    supercell, runs = Supercell.from_matrix([2, 2, 2]), {}
-    lengths = {"md": {"burn": 600, "stride": 20, "samples": 160}, "mc": {"burn": 200, "stride": 4, "samples": 400}}
-    for method, length in lengths.items():
-        chosen = sampler(method, springs, supercell, "full")
-        runs[method] = replicas(chosen, springs, supercell, TEMPERATURE, 0.5 * GPA, count=16, **length)
-    return supercell, runs
+    """The same by every method."""
+    return {method: perovskite_run(springs, method) for method in [*DYNAMICS, "mc"]}
 
 
-@pytest.mark.parametrize("method", ["md", "mc"])
+@pytest.mark.parametrize("method", [*DYNAMICS, "mc"])
 def test_identities_of_a_perovskite(springs, perovskite_runs, method):
     """Integration by parts, exact for any energy: the virial of the displacements, and the mean force on the cell."""
-    supercell, runs = perovskite_runs
+    supercell, runs = Supercell.from_matrix([2, 2, 2]), perovskite_runs
     found, lattice = runs[method], cast(springs.lattice, "float32")
     translations, n_atoms = jnp.asarray(lattice.topology.translations(supercell)), 40
     u, f = (found[name].astype("float32") for name in ("displacements", "deformation"))
@@ -215,27 +249,30 @@ def test_identities_of_a_perovskite(springs, perovskite_runs, method):
     assert abs(z_score(virial, 3 * (n_atoms - 1) * thermal(TEMPERATURE))) < FINE
     assert abs(z_score(virial, 3 * (n_atoms - 1) * thermal(1.03 * TEMPERATURE))) > FINE
     inverse = np.swapaxes(np.linalg.inv(found["deformation"]), -1, -2)
-    work = 0.5 * GPA * springs.crystal.volume * 8 * np.linalg.det(found["deformation"])
-    modes = strain_modes("full")
+    volume, modes = springs.crystal.volume * 8, strain_modes("full")
+    work = 0.5 * GPA * volume * np.linalg.det(found["deformation"])
 
-    def scores(power):
+    def scores(power, tension):
         force = by_f + (work - power * thermal(TEMPERATURE))[..., None, None] * inverse
+        force = force - volume * found["deformation"] @ tension
         return np.array([z_score((force * mode).sum((-2, -1)), 0.0) for mode in modes])
 
-    assert abs(scores(n_atoms - 1)).max() < FINE
-    assert abs(scores(0)[:3]).min() > WRONG
+    assert abs(scores(n_atoms - 1, TENSION)).max() < FINE
+    assert abs(scores(0, TENSION)[:3]).min() > WRONG
+    assert abs(scores(n_atoms - 1, 0 * TENSION)).min() > WRONG
 
 
-def test_both_methods_agree(perovskite_runs):
+@pytest.mark.parametrize("method", DYNAMICS)
+def test_all_methods_agree(perovskite_runs, method):
     """Energy, components of F and amplitudes by species, within their errors."""
-    _, runs = perovskite_runs
 
     def observables(found):
         u = found["displacements"] - found["displacements"].mean(axis=(2, 4), keepdims=True)
         components = found["deformation"].reshape(*u.shape[:2], 9)
         return [found["energy"], *np.moveaxis(components, -1, 0), *np.moveaxis((u**2).mean(axis=(3, 4)), -1, 0)]
 
-    for one, other in zip(*map(observables, runs.values()), strict=True):
+    pair = perovskite_runs[method], perovskite_runs["mc"]
+    for one, other in zip(*map(observables, pair), strict=True):
         one, other = one.mean(1), other.mean(1)
         error = np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / len(one))
         assert abs(one.mean() - other.mean()) < FINE * error
