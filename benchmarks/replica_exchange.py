@@ -98,8 +98,14 @@ def compare(temperatures, found):
         for number, name in enumerate(("in-phase", "anti-phase")):
             times = [float(signed[m][k, 3 * number : 3 * number + 3].mean()) for m in ("exchange", "independent")]
             row[f"{name} time"] = times
+            row[f"{name} stuck"] = is_stuck(found["independent"]["projections"][:, k, 3 * number : 3 * number + 3])
         rows.append(row)
     return rows
+
+
+def is_stuck(tilts):
+    """Whether tilts (n_samples, 3) kept their domain for the whole run: their correlation time is then unknown."""
+    return bool((tilts.mean(axis=0) ** 2).sum() > 0.5 * (tilts**2).mean(axis=0).sum())
 
 
 def report(rows, exchanged, seconds):
@@ -109,8 +115,8 @@ def report(rows, exchanged, seconds):
     shares = [f"{100 * a:.1f}" for a in exchanged.acceptance] + ["-"]
     for row, share in zip(rows, shares, strict=True):
         taus = [
-            f"{alone:7.1f} /{swapped:6.1f} ={alone / swapped:6.1f}"
-            for swapped, alone in (row["in-phase time"], row["anti-phase time"])
+            f"  stuck /{swapped:6.1f}         " if stuck else f"{alone:7.1f} /{swapped:6.1f} ={alone / swapped:6.1f}"
+            for (swapped, alone), stuck in ((row[f"{n} time"], row[f"{n} stuck"]) for n in ("in-phase", "anti-phase"))
         ]
         lines.append(
             f"{row['temperature_K']:5.0f}  {row['energy'][0]:8.3f}({row['energy'][1]:.3f})  {row['energy z']:5.1f}"
@@ -122,7 +128,7 @@ def report(rows, exchanged, seconds):
         f"{exchanged.round_trips} round trips; CPU seconds: "
         + ", ".join(f"{name} {value:.0f}" for name, value in seconds.items())
     )
-    lines.append("correlation times are those of the signed tilts, mean of three axes: independent / exchange = ratio")
+    lines.append("times of the signed tilts, mean of three axes: independent / exchange = ratio (stuck: never turned)")
     return "\n".join(lines)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from anharmonic.interfaces.style import BAND, COLOURS, MARKERS, MUTED, PAGE, figure
 
-HIGHLIGHTED = 3
-"""Walkers drawn in colour; the others are grey."""
+HIGHLIGHTED = 2
+"""Walkers drawn: those that started at both ends."""
 
 
 def draw_exchange(summary, walks, path):
@@ -44,17 +44,15 @@ def _axis(points):
 
 
 def _draw_walks(axes, axis, label, walks):
-    """Where the walkers are over time, those that start at the ends and in the middle in colour."""
-    n_walkers = len(axis)
-    chosen = np.linspace(0, n_walkers - 1, HIGHLIGHTED).round().astype(int).tolist()
-    for walker in sorted(range(n_walkers), key=lambda w: w in chosen):
+    """Where two of the walkers are over time."""
+    chosen = np.linspace(0, len(axis) - 1, HIGHLIGHTED).round().astype(int)
+    for k, walker in enumerate(chosen):
         values = axis[walks["places"][:, walker]]
-        colour = COLOURS[chosen.index(walker)] if walker in chosen else BAND
-        axes.plot(walks["x"], values, color=colour, lw=0.6, drawstyle="steps-post")
+        axes.plot(walks["x"], values, color=COLOURS[k], lw=0.6, drawstyle="steps-post")
     axes.axvspan(0, walks["equilibration"], color=BAND, lw=0, zorder=-1)
     axes.set_xlim(0, walks["x"][-1])
     axes.set_xlabel(f"{walks['x_label']} (equilibration is shaded)")
-    axes.set_ylabel(f"Walkers: {label[0].lower()}{label[1:]}")
+    axes.set_ylabel(f"Two walkers: {label[0].lower()}{label[1:]}")
 
 
 def _draw_acceptance(axes, axis, label, exchange):

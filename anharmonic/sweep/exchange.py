@@ -24,10 +24,15 @@ from anharmonic.sweep.sweep import perform
 BOOKS = ("walker", "heading", "round_trips", "swap_attempts", "swap_acceptances", "stage", "production")
 """Columns that are not one value for each replica."""
 
+DOMAINS = (
+    "walkers bring their own domains: what is said of single axes (phases, transitions, tilts, a, b, c) is of mixed "
+    "domains wherever domains turn; lengths of tilt vectors, energies and volumes are not concerned"
+)
+
 RARE = 0.05
 """Swaps accepted more seldom than this are worth a warning."""
 
-DRAWN = 1500
+DRAWN = 400
 """Points of a walker's line in the figure."""
 
 
@@ -133,7 +138,7 @@ def summarise_exchange(potential, supercell, plan, samples, notes=()):
         "stress_GPa": plan.stress_GPa,
         "steps_per_temperature": {"equilibration": plan.equilibration, "production": plan.production},
         "points": points,
-        "transitions": [t | {"direction": LABEL} for t in transitions],
+        "transitions": [t | {"direction": LABEL, "unresolved": True} for t in transitions],
         "exchange": exchanged,
         "warnings": run_warnings(points, modes, supercell, plan) + _warnings(plan, exchanged) + list(notes),
     })  # fmt: skip
@@ -197,7 +202,7 @@ def _enthalpy(potential, supercell, plan, samples):
 
 def _warnings(plan, exchanged):
     """What hinders the exchange."""
-    found = []
+    found = [DOMAINS] if exchanged["round_trips"] else []
     names = [f"{t:g} K" for t in plan.temperatures]
     rare = [f"{names[k]} - {names[k + 1]}" for k, a in enumerate(exchanged["acceptance"]) if not a >= RARE]
     if rare:
