@@ -10,6 +10,7 @@ from anharmonic.sampling.dynamics import (
     Piston,
 )
 from anharmonic.sampling.monte_carlo import MonteCarlo
+from anharmonic.sampling.replica_exchange import ReplicaExchange
 from anharmonic.sampling.run import Observer, Run, Sampling, Stage
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "NoseHooverChain",
     "Observer",
     "Piston",
+    "ReplicaExchange",
     "Run",
     "Sampling",
     "Stage",

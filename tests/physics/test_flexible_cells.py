@@ -57,11 +57,14 @@ def test_a_nanosecond_from_1_to_700_kelvin(size, bath):
 
 
 def _check_cell(deformation):
-    """It strains by percents and never turns."""
+    """It never turns, and neither explodes nor collapses.
+
+    The bounds leave room for a phase that the potential has in cells of 40 atoms only (its card, "Range").
+    """
     assert (deformation == np.swapaxes(deformation, 1, 2)).all()
     stretch = np.linalg.eigvalsh(deformation)
-    assert 0.9 < stretch.min() < stretch.max() < 1.12
-    assert np.ptp(np.linalg.det(deformation)) < 0.15
+    assert 0.83 < stretch.min() < stretch.max() < 1.13
+    assert np.ptp(np.linalg.det(deformation)) < 0.25
 
 
 def _check_momenta(state):

@@ -10,7 +10,7 @@ from anharmonic.evaluation import Evaluator
 from anharmonic.potential import precision
 from anharmonic.sampling import Conditions, MolecularDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
 
-TEMPERATURES = (150, 300, 450)
+TEMPERATURES = (100, 300, 450)
 LENGTHS = {"md": {"equilibration": 8000, "production": 40000}, "mc": {"equilibration": 2000, "production": 16000}}
 N_CELLS = 64
 
@@ -28,19 +28,24 @@ def sweeps(potential):
 
 
 def observables(result, stage):
-    """Series that do not depend on how domains lie: energy and volume per cell, lengths, squared tilts."""
+    """Series and their fluctuations that do not depend on how domains lie; where none turns, all strains too."""
     samples = result.samples
     chosen = (samples["stage"] == stage) & samples["production"]
     deformation, tilts = samples["deformation"][chosen].astype(float), samples["projections"][chosen].astype(float) ** 2
-    lengths = np.linalg.norm(deformation, axis=1)
-    return {
+    lengths, shears = np.linalg.norm(deformation, axis=1), deformation[:, [1, 0, 0], [2, 2, 1]]
+    series = {
         "energy": samples["energy"][chosen].astype(float) / N_CELLS,
         "volume": np.linalg.det(deformation),
         "spread of lengths": lengths.std(axis=1),
         "mean length": lengths.mean(axis=1),
         "squared in-phase tilts": tilts[:, :3].sum(axis=1),
         "squared anti-phase tilts": tilts[:, 3:].sum(axis=1),
+        "squared shears": (shears**2).sum(axis=1),
     }
+    if stage == 0:  # no domain turns
+        series |= {f"F{i}{j}": deformation[:, i, j] for i in range(3) for j in range(i, 3)}
+    fluctuations = {f"fluctuation of {name}": (x - x.mean()) ** 2 for name, x in series.items()}
+    return series | fluctuations
 
 
 @pytest.mark.slow
