@@ -11,7 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("0*.py"))
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-FIGURES = {"01_fit_from_vasp": "parity.png", "03_sweep": "order.png", "04_scan": "scan.png"}
+FIGURES = {
+    "01_fit_from_vasp": "parity.png",
+    "03_sweep": "order.png",
+    "04_scan": "scan.png",
+    "05_ase_dynamics": "dynamics.png",
+}
 
 
 def run(arguments, folder):
@@ -25,6 +30,8 @@ def run(arguments, folder):
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example(example, tmp_path):
     """Prints what it found and writes its figure."""
+    if example.stem == "06_ipi":
+        pytest.importorskip("ipi")
     out = ["--out", "out"] if example.stem in FIGURES else []
     printed = run([str(example), "--short", *out], tmp_path)
     assert "nan" not in printed
