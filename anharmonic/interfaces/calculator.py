@@ -29,8 +29,8 @@ class Calculator(AseCalculator):
     dtype : str
         ``"float64"`` (default) or ``"float32"``.
     extrapolation : str
-        What to do outside the fitted range: ``"warn"`` (once a structure goes there),
-        ``"raise"`` or ``"ignore"``.
+        What to do outside the fitted range: ``"warn"`` (the first time, and again when the grade
+        has doubled), ``"raise"`` or ``"ignore"``.
     limit : float
         Grade of `Potential.extrapolation` above which that happens.
 
@@ -50,7 +50,7 @@ class Calculator(AseCalculator):
             raise AnharmonicError(f"extrapolation is one of {', '.join(EXTRAPOLATION)}; found {extrapolation!r}")
         self.potential, self.dtype = load(potential), dtype
         self.extrapolation, self.limit = extrapolation, limit
-        self._last, self._evaluation = None, None
+        self._last, self._evaluation, self._warned = None, None, 0.0
 
     def calculate(self, atoms=None, properties=None, system_changes=all_changes):
         """Fill `results`; energies per atom only if they are asked for."""
@@ -98,7 +98,9 @@ class Calculator(AseCalculator):
         except ExtrapolationError as error:
             if self.extrapolation == "raise":
                 raise
-            warnings.warn(str(error), stacklevel=4)
+            if grade > 2 * self._warned:
+                self._warned = grade
+                warnings.warn(str(error), stacklevel=4)
 
 
 def _follow(last, atoms, limit):

@@ -149,6 +149,10 @@ def test_extrapolation(springs):
     outside.calc = ah.Calculator(springs)
     with pytest.warns(UserWarning, match="outside the data that the potential was fitted to.*half-ranges"):
         outside.get_potential_energy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outside.rattle(0.001, seed=1)
+        outside.get_potential_energy()
     outside.calc = ah.Calculator(springs, extrapolation="raise")
     for _ in range(2):
         with pytest.raises(ExtrapolationError, match="limit 1.5.*extend the data set"):
