@@ -1,6 +1,7 @@
 """Runs in processes that are stopped: ``python killed.py POTENTIAL FILE OPTIONS_JSON`` does one.
 
-The options are those of `anharmonic.sweep`; with ``simulate: true`` those of `simulate`, from the reference crystal.
+The options are those of `anharmonic.sweep`; with ``kind: simulate`` those of `simulate`, from the reference crystal;
+with ``kind: exchange`` those of `exchange`.
 """
 
 import json
@@ -36,13 +37,14 @@ def kill_sweep(potential, file, options, chunks, wait, signal_number=signal.SIGK
 def perform(potential, file, options, **control):
     """The run of some options, in this process."""
     import anharmonic as ah
+    from anharmonic.sweep.exchange import exchange
     from anharmonic.sweep.simulation import simulate
     from anharmonic.sweep.start import start_at_rest
 
-    simulated = options.get("simulate", False)
-    options = {name: value for name, value in options.items() if name != "simulate"}
-    if not simulated:
-        return ah.sweep(potential, file=file, **control, **options)
+    kind = options.get("kind", "sweep")
+    options = {name: value for name, value in options.items() if name != "kind"}
+    if kind != "simulate":
+        return {"sweep": ah.sweep, "exchange": exchange}[kind](potential, file=file, **control, **options)
     start = start_at_rest(ah.load(potential), [2, 2, 2], "reference")
     return simulate(potential, start, file, **control, **options)
 

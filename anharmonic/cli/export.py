@@ -24,7 +24,7 @@ def export(
 
     [cyan]anharmonic export md400/run.h5 --format h5md --out md400.h5md[/cyan]
 
-    extxyz is text, for OVITO, ASE and most others; traj is ASE's own; h5md is H5MD 1.1, for MDAnalysis and VMD.
+    extxyz is text, for OVITO, ASE and most others; traj is ASE's own; h5md is H5MD 1.1, for MDAnalysis.
     The run may still be going on: what is written are the snapshots up to its last checkpoint.
     """
     from anharmonic.cli.terminal import show

@@ -77,7 +77,7 @@ TrajectoryFormat = Annotated[
     str,
     typer.Option(
         "--format", metavar="NAME", rich_help_panel=OUTPUT,
-        help="Of the trajectory: extxyz, traj (ASE) or h5md (MDAnalysis, VMD).",
+        help="Of the trajectory: extxyz, traj (ASE) or h5md (for MDAnalysis).",
     ),
 ]  # fmt: skip
 Timestep = Annotated[

@@ -1,6 +1,7 @@
 """The run loop and the run file: resumed equals uninterrupted, ramps, and what does not belong is refused."""
 
 import errno
+import itertools
 import os
 import re
 import shutil
@@ -17,10 +18,12 @@ import jax
 import numpy as np
 import pytest
 
+from anharmonic.analysis import TiltModes
 from anharmonic.crystal import Configuration, Supercell
 from anharmonic.errors import ExtrapolationError, RunFileError
 from anharmonic.evaluation import Evaluator
 from anharmonic.sampling import MolecularDynamics, MonteCarlo, Observer, Piston, Run, Sampling, Stage, strain_modes
+from anharmonic.sampling.monte_carlo import HybridMoves, ModeMoves, SequentialMoves, SiteMoves, StrainMoves
 from anharmonic.sampling.run import Progress
 from anharmonic.sampling.runfile import RunFile, read_samples
 from anharmonic.sampling.series import Series
@@ -160,9 +163,33 @@ def test_seeds_differ_and_repeat(finished, springs):
 def test_widths_adapt_in_equilibration_only(springs):
     run = make_run(springs, "mc")
     progress, widths = begin(run), []
-    run.go(progress, on_chunk=lambda p: widths.append((p.state.widths.copy(), p.state.strain_width.copy())))
-    changed = [not np.array_equal(a[0], b[0]) and a[1] != b[1] for a, b in zip(widths, widths[1:], strict=False)]
-    assert changed == [False, False, True, True, False]
+    run.go(progress, on_chunk=lambda p: widths.append(p.state.widths))
+    changed = [[not np.array_equal(*pair) for pair in zip(a, b, strict=True)] for a, b in itertools.pairwise(widths)]
+    assert changed == [[adapting] * 3 for adapting in (False, False, True, True, False)]
+
+
+@pytest.mark.slow
+def test_every_move_resumes(springs, tmp_path):
+    """A step of all moves of Monte Carlo, stopped in the equilibration and in the production."""
+    modes, tilts = strain_modes("full"), TiltModes.of_crystal(springs.crystal).patterns(SUPERCELL)
+    cell = springs.crystal, SUPERCELL
+    moves = (
+        SiteMoves.create(springs, SUPERCELL),
+        SequentialMoves(),
+        StrainMoves.create(*cell, modes),
+        ModeMoves.create(*cell, tilts, modes),
+        HybridMoves.create(*cell, modes),
+    )
+    run = make_run(springs, "mc")
+    run = replace(run, sampler=MonteCarlo.create(springs, SUPERCELL, modes, moves))
+    expected, progress, run_file = begin(run), begin(run), RunFile(tmp_path / "run.h5", OPTIONS)
+    run.go(expected)
+    for _ in range(5):
+        with pytest.raises(Stopped):
+            run.go(progress, run_file.save, stop=lambda: signal.SIGTERM)
+        progress = run_file.load()
+    run.go(progress)
+    assert_equal(expected, progress)
 
 
 @pytest.fixture

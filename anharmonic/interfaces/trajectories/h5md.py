@@ -1,4 +1,4 @@
-"""H5MD 1.1 (de Buyl, Colberg and Höfling, Comput. Phys. Commun. 185, 1546 (2014)): HDF5, read by MDAnalysis and VMD.
+"""H5MD 1.1 (de Buyl, Colberg and Höfling, Comput. Phys. Commun. 185, 1546 (2014)): HDF5, read by MDAnalysis.
 
 Positions are unwrapped; the box changes with time and its edges are row vectors; steps and times are
 explicit, and shared by all elements.
