@@ -82,7 +82,7 @@ class HaloGrid(eqx.Module):
         n_cells = displacements.shape[-1]
         first = n_cells * (3 * np.arange(self.n_sites) + np.arange(3)[:, None])
         places = first.reshape(-1, 1).astype(np.int32) + sources
-        return displacements.reshape(-1).at[places].get(mode="promise_in_bounds").reshape(-1)
+        return jnp.asarray(displacements).reshape(-1).at[places].get(mode="promise_in_bounds").reshape(-1)
 
     def position(self, component, site, distance=0):
         """Flat position of cell (0, 0, 0) in displacements padded by `pad`, moved by a distance."""
