@@ -31,7 +31,7 @@ def draw_image_springs(system, temperature, conditions, modes, count, seed=0):
 def _rejection(rng, logarithm, dimensions, count, freedom=6):
     """Draws (count, dimensions) of a density, from Student's t with the moments of the density, found in rounds."""
     middle, spread = np.zeros(dimensions), 0.06 * np.eye(dimensions)
-    for size in (50_000, 50_000, 50_000, 4 * count):
+    for size in (50_000, 50_000, 50_000, 10 * count):
         unit = rng.normal(size=(size, dimensions)) * np.sqrt(freedom / rng.chisquare(freedom, size=(size, 1)))
         drawn = middle + unit @ spread.T
         weights = 0.5 * (freedom + dimensions) * np.log1p((unit**2).sum(1) / freedom) + logarithm(drawn)
