@@ -55,7 +55,14 @@ def samplers():
     }
     for name, bath in baths.items():
         yield name, s.MolecularDynamics.create(potential.crystal, supercell, modes, 5.0, *bath), 10
-    yield "Monte Carlo", s.MonteCarlo.create(potential, supercell, modes), 1
+    cell = potential.crystal, supercell, modes
+    sites = s.SiteMoves.create(potential, supercell), s.StrainMoves.create(*cell)
+    for name, moves, stride in (
+        ("Monte Carlo, sites and strains", sites, 2),
+        ("Monte Carlo, with trajectories of 10 steps", (*sites, s.HybridMoves.create(*cell)), 1),
+        ("hybrid Monte Carlo alone, 20 steps", (s.HybridMoves.create(*cell, n_steps=20),), 1),
+    ):
+        yield name, s.MonteCarlo.create(potential, supercell, modes, moves), stride
 
 
 def measure(sampler, stride, temperature, options):

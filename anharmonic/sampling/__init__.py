@@ -9,7 +9,14 @@ from anharmonic.sampling.dynamics import (
     NoseHooverChain,
     Piston,
 )
-from anharmonic.sampling.monte_carlo import MonteCarlo
+from anharmonic.sampling.monte_carlo import (
+    HybridMoves,
+    ModeMoves,
+    MonteCarlo,
+    SequentialMoves,
+    SiteMoves,
+    StrainMoves,
+)
 from anharmonic.sampling.replica_exchange import ReplicaExchange
 from anharmonic.sampling.run import Observer, Run, Sampling, Stage
 
@@ -17,7 +24,9 @@ __all__ = [
     "BussiRescaling",
     "CellRescaling",
     "Conditions",
+    "HybridMoves",
     "Langevin",
+    "ModeMoves",
     "MolecularDynamics",
     "MonteCarlo",
     "NoseHooverChain",
@@ -26,6 +35,9 @@ __all__ = [
     "ReplicaExchange",
     "Run",
     "Sampling",
+    "SequentialMoves",
+    "SiteMoves",
     "Stage",
+    "StrainMoves",
     "strain_modes",
 ]

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anharmonic.sampling.monte_carlo.hybrid import HybridMoves
 from anharmonic.sampling.monte_carlo.metropolis import Microstate
 from anharmonic.sampling.monte_carlo.sites import SiteMoves
 from anharmonic.sampling.monte_carlo.strain import StrainMoves
@@ -60,7 +59,8 @@ class MonteCarlo(eqx.Module):
         modes : array, shape (n_modes, 3, 3)
             Strain modes, as of `strain_modes`; none for a fixed cell.
         moves : sequence, optional
-            By default `SiteMoves` and `StrainMoves`, and `HybridMoves` for a flexible cell.
+            By default `SiteMoves` and `StrainMoves`. `HybridMoves` beside them halve the cost of an independent
+            sample of some hundred atoms at low temperature, and raise it for thousands (docs/sampling.md).
         dtype : str
 
         Raises
@@ -69,9 +69,8 @@ class MonteCarlo(eqx.Module):
             If the default moves are impossible: the model is no sum over clusters, or the supercell too small.
         """
         if moves is None:
-            cell = potential.crystal, supercell, modes
-            hybrid = (HybridMoves.create(*cell, dtype=dtype),) if len(modes) else ()
-            moves = SiteMoves.create(potential, supercell, dtype=dtype), StrainMoves.create(*cell, dtype=dtype), *hybrid
+            strain = StrainMoves.create(potential.crystal, supercell, modes, dtype=dtype)
+            moves = SiteMoves.create(potential, supercell, dtype=dtype), strain
         return cls(tuple(moves), np.asarray(0.0, dtype))
 
     def adapting(self, rate=0.1):
