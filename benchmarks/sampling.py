@@ -81,7 +81,7 @@ def measure(sampler, stride, temperature, options):
     start, _ = start_at_rest(potential, SIZE)
     projections = np.nan_to_num(TiltModes.of_crystal(potential.crystal).projection(start.supercell)).astype("float32")
     model = Evaluator.create(potential, start.supercell)
-    stages = (Stage(temperature, equilibration=4, production=10**6),)
+    stages = (Stage(temperature, equilibration=4, production=10**4),)
     run = Run(*on_device((sampler, model, Observer(projections))), stages, Sampling(stride, CHUNK))
     progress, marks = run.start(start.displacements, start.deformation), []
 

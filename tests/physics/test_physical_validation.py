@@ -14,7 +14,7 @@ from anharmonic.conventions import BOLTZMANN, GPA
 from anharmonic.sampling import Conditions
 
 TIMESTEP = 2.0
-LENGTHS = {"burn": 8000, "samples": 4000, "stride": 32}
+LENGTHS = {"burn": 8000, "samples": 1500, "stride": 128}
 COLD, HOT = 450.0, 485.0
 LOW, HIGH = 0.0, 0.16 * GPA
 """Some two standard deviations of energy and volume apart."""

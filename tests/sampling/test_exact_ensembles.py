@@ -226,7 +226,7 @@ def perovskite_run(springs, method):
     length = (
         {"burn": 200, "stride": 4, "samples": 400} if method == "mc" else {"burn": 800, "stride": 20, "samples": 160}
     )
-    return sampled(method, springs, supercell, "full", 0.5 * GPA, TENSION, count=16, **length)
+    return sampled(method, springs, supercell, "full", 0.5 * GPA, TENSION, count=20, **length)
 
 
 @pytest.fixture(scope="module")
