@@ -11,6 +11,7 @@ Every test has controls: the same numbers reject a temperature wrong by 3 percen
 """
 
 import builders
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -138,6 +139,37 @@ def test_isotropic_cell_under_pressure(image_springs, method):
         dynamics = sampler(method, image_springs.potential, supercell, "isotropic")
         cell_kinetic = 0.5 * (found["cell_momenta"] ** 2).sum(-1) / dynamics.hamiltonian.cell_mass
         assert abs(z_score(cell_kinetic, thermal(TEMPERATURE) / 2)) < FINE
+
+
+class NoiselessPiston(Piston):
+    """A control."""
+
+    def __call__(self, key, state, hamiltonian, modes, conditions, dt):
+        return super().__call__(key, state, hamiltonian, modes, frozen(conditions), dt)
+
+
+class NoiselessRescaling(CellRescaling):
+    """A control."""
+
+    def __call__(self, key, state, hamiltonian, modes, conditions, dt):
+        return super().__call__(key, state, hamiltonian, modes, frozen(conditions), dt)
+
+
+def frozen(conditions):
+    """The same at 0 K, where a bath has no noise."""
+    return eqx.tree_at(lambda c: c.temperature, conditions, jnp.zeros_like(conditions.temperature))
+
+
+@pytest.mark.parametrize("barostat", [NoiselessPiston(200.0, 0.02), NoiselessRescaling(25.0)])
+def test_a_barostat_without_noise_is_caught(image_springs, barostat):
+    """Its cell is too cold; the test is the one that the barostats pass."""
+    system, pressure, grid = image_springs, 0.3 * GPA, np.linspace(0.85, 1.12, 1000)
+    cell = system.potential.crystal, system.supercell, strain_modes("isotropic")
+    dynamics = MolecularDynamics.create(*cell, TIMESTEP, THERMOSTATS["langevin"], barostat)
+    found = replicas(dynamics, system.potential, system.supercell, TEMPERATURE, pressure, **LENGTHS)
+    enthalpy = system.enthalpy(grid[:, None, None] * np.eye(3), pressure)
+    density = np.exp(-(enthalpy - enthalpy.min()) / thermal(TEMPERATURE))
+    assert abs(density_scores(found["deformation"][..., 0, 0], grid, density)).max() > WRONG
 
 
 TENSION = GPA * np.array([[0.3, 0.15, -0.2], [0.15, -0.1, 0.25], [-0.2, 0.25, -0.2]])
