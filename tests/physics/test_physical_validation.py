@@ -94,7 +94,8 @@ def test_canonical(validation, method):
 def test_isothermal_isobaric(validation, method):
     """Two temperatures, two pressures, and both."""
     states = [(COLD, LOW), (HOT, LOW), (COLD, HIGH), (HOT, HIGH)]
-    runs = [run(method, *state, seed=k) for k, state in enumerate(states)]
+    first = 10 * [*NPT, "mc"].index(method) + 10  # runs that share random numbers would deviate together
+    runs = [run(method, *state, seed=first + k) for k, state in enumerate(states)]
     if method != "mc":
         for samples, (temperature, _) in zip(runs, states, strict=True):
             assert abs(kinetic_deviations(validation, samples, temperature)).max() < SIGMAS

@@ -59,8 +59,7 @@ class MonteCarlo(eqx.Module):
         modes : array, shape (n_modes, 3, 3)
             Strain modes, as of `strain_modes`; none for a fixed cell.
         moves : sequence, optional
-            By default `SiteMoves` and `StrainMoves`. `HybridMoves` beside them halve the cost of an independent
-            sample of some hundred atoms at low temperature, and raise it for thousands (docs/sampling.md).
+            By default `SiteMoves` and `StrainMoves`. What others cost and bring: docs/sampling.md.
         dtype : str
 
         Raises
