@@ -11,7 +11,7 @@ from anharmonic.potential import precision
 from anharmonic.sampling import Conditions, MolecularDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
 
 TEMPERATURES = (100, 300, 450)
-LENGTHS = {"md": {"equilibration": 8000, "production": 40000}, "mc": {"equilibration": 2000, "production": 16000}}
+LENGTHS = {"md": {"equilibration": 8000, "production": 40000}, "mc": {"equilibration": 4000, "production": 80000}}
 N_CELLS = 64
 
 
