@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.conventions import KINETIC
+from anharmonic.evaluation.fields import outer
 
 CORRELATION_CELLS = 4
 """Largest distance (cells) along each axis of the default correlations."""
@@ -71,7 +72,7 @@ class KineticStress(eqx.Module):
 
     def __call__(self, state, model):
         """The stress of a state with momenta conjugate to u, ``p = F^-T p_s``."""
-        tensor = jnp.einsum("sin,sjn->ij", state.momenta, state.momenta / self.masses)
+        tensor = outer(state.momenta, state.momenta / self.masses)
         inverse = jnp.linalg.inv(state.deformation)
         return -inverse.T @ tensor @ inverse / (model.volume * jnp.linalg.det(state.deformation))
 

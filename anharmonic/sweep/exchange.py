@@ -221,7 +221,7 @@ def _warnings(plan, exchanged):
 def _walks(plan, samples):
     """What the figure shows of the walkers."""
     drawn = slice(None, None, -(-len(samples["walker"]) // DRAWN))
-    scale, label = (plan.timestep * 1e-3, "Time (ps)") if plan.method == "md" else (1, "Passes")
+    scale, label = plan.axis
     where = places(samples["walker"])
     steps = (1 + np.arange(len(where))) * plan.sampling.stride
     return {

@@ -7,7 +7,7 @@ import numpy as np
 from anharmonic.conventions import GPA
 from anharmonic.errors import AnharmonicError
 from anharmonic.sampling.stages import Stage
-from anharmonic.sweep.plan import METHODS, ChunkedPlan
+from anharmonic.sweep.plan import METHODS, ChunkedPlan, one_of
 
 SWAP_STRIDE = {"md": 10, "mc": 1}
 LABEL = "equilibrium"
@@ -38,8 +38,7 @@ class ExchangePlan(ChunkedPlan):
     batch: int | None = None
 
     def __post_init__(self):
-        if self.method not in METHODS:
-            raise AnharmonicError(f"the methods are {', '.join(METHODS)}; found {self.method!r}")
+        one_of("methods", self.method, METHODS)
         self._set(temperatures=tuple(map(float, self.temperatures)), cell=self.cell or "full")
         if len(self.temperatures) < 2 or min(self.temperatures) <= 0:
             raise AnharmonicError(f"replicas are two or more, above 0 K; found temperatures {list(self.temperatures)}")

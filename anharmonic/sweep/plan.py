@@ -86,6 +86,11 @@ class ChunkedPlan:
         """Steps in a chunk."""
         return STRIDE[self.method] * CHUNK
 
+    @property
+    def axis(self):
+        """``(x of one step, label)`` of a figure over a run: time of dynamics, passes of Monte Carlo."""
+        return (self.timestep * 1e-3, "Time (ps)") if self.method == "md" else (1, "Passes")
+
     def options(self, potential_digest):
         """JSON-like record of everything that decides the numbers."""
         return asdict(self) | {"potential": potential_digest}
@@ -105,7 +110,7 @@ class ChunkedPlan:
             raise AnharmonicError(f"snapshots are a number of steps from 0 on; found {self.snapshots}")
         self._settle_bath(flexible)
         self._set(stress_GPa=self._checked_stress(self.stress_GPa, self.pressure_GPa))
-        self._set(observe=tuple(_one_of("observables", name, OBSERVABLES) for name in self.observe))
+        self._set(observe=tuple(one_of("observables", name, OBSERVABLES) for name in self.observe))
         self._set(until=check_precisions(self.until, self.observe))
         lengths = LENGTHS[self.method]
         lengths = lengths[0], lengths[1] * (LONGEST if self.until else 1)
@@ -123,11 +128,11 @@ class ChunkedPlan:
             if found:
                 raise AnharmonicError(f"Monte Carlo has no {' and no '.join(found)}: that is for molecular dynamics")
             return
-        self._set(thermostat=_one_of("thermostats", self.thermostat or THERMOSTATS[0], THERMOSTATS))
+        self._set(thermostat=one_of("thermostats", self.thermostat or THERMOSTATS[0], THERMOSTATS))
         if not flexible and self.barostat is not None:
             raise AnharmonicError(f"a barostat is for a flexible cell; found {self.barostat!r} and a fixed cell")
         if flexible:
-            self._set(barostat=_one_of("barostats", self.barostat or BAROSTATS[0], BAROSTATS))
+            self._set(barostat=one_of("barostats", self.barostat or BAROSTATS[0], BAROSTATS))
 
     def _checked_stress(self, stress, pressure):
         """A stress as a tuple; refused where the cell cannot follow it."""
@@ -178,7 +183,7 @@ class SweepPlan(ChunkedPlan):
     def __post_init__(self):
         temperatures = tuple(sorted(float(t) for t in self.temperatures))
         self._set(temperatures=temperatures, supercell=_nested_tuple(self.supercell), cell=self.cell or "full")
-        _one_of("methods", self.method, METHODS)
+        one_of("methods", self.method, METHODS)
         if self.direction not in DIRECTIONS:
             raise AnharmonicError(f"direction is one of {', '.join(DIRECTIONS)}; found {self.direction!r}")
         if not temperatures or temperatures[0] <= 0 or len(set(temperatures)) < len(temperatures):
@@ -193,7 +198,7 @@ class SweepPlan(ChunkedPlan):
         return tuple(self._stage(t, label) for t, label in rising + falling)
 
 
-def _one_of(what, name, known):
+def one_of(what, name, known):
     """`name`, if it is known."""
     if name not in known:
         raise AnharmonicError(f"the {what} are {', '.join(known)}; found {name!r}")

@@ -128,7 +128,7 @@ def _series(potential, supercell, plan, samples):
     """Curves over time or passes, in units for the eye."""
     n_atoms, n_samples = potential.crystal.n_sites * supercell.n_cells, len(samples["energy"])
     drawn = slice(None, None, -(-n_samples // DRAWN))
-    scale, label = (plan.timestep * 1e-3, "Time (ps)") if plan.method == "md" else (1, "Passes")
+    scale, label = plan.axis
     step = (1 + np.arange(n_samples)) * plan.sampling.stride
     panels = [("Energy\n(meV / cell)", {"": 1000 * samples["energy"][drawn] / supercell.n_cells})]
     if plan.method == "md":
