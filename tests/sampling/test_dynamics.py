@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import builders
+import jax
 import numpy as np
 import pytest
 
@@ -11,7 +12,20 @@ from anharmonic.conventions import BOLTZMANN
 from anharmonic.crystal import Supercell
 from anharmonic.evaluation import Evaluator
 from anharmonic.potential import precision
-from anharmonic.sampling import Langevin, MolecularDynamics, Observer, Piston, Run, Sampling, Stage, strain_modes
+from anharmonic.sampling import (
+    BussiRescaling,
+    CellRescaling,
+    Conditions,
+    Langevin,
+    MolecularDynamics,
+    NoseHooverChain,
+    Observer,
+    Piston,
+    Run,
+    Sampling,
+    Stage,
+    strain_modes,
+)
 
 SUPERCELL = Supercell.from_matrix([2, 2, 2])
 
@@ -45,6 +59,17 @@ def test_energy_is_conserved_to_second_order(springs, cell):
     moved = [abs(end.displacements - ends[-1].displacements).max() for end in ends[:-1]]
     assert 3 < moved[0] / moved[1] < 7
     assert (abs(ends[0].deformation - np.eye(3)).max() > 1e-3) == (cell == "full")
+
+
+@pytest.mark.parametrize("thermostat", [Langevin(10.0), BussiRescaling(), NoseHooverChain()])
+def test_thermostats_take_out_the_total_momentum(springs, thermostat):
+    """What rounding has given the crystal, and the rescaling of momenta would keep."""
+    run = make_run(springs, "full", 300.0, 1, timestep=2.0, thermostat=thermostat, barostat=CellRescaling())
+    state = run.start(np.zeros((5, 3, 8)), np.eye(3)).state
+    pushed = replace(state, momenta=state.momenta + 1.0)
+    with_bath = thermostat(jax.random.key(1), pushed, run.sampler.hamiltonian, Conditions.of(300.0), 2.0)
+    assert abs(pushed.momenta.sum(axis=(0, 2))).min() > 39
+    assert abs(with_bath.momenta.sum(axis=(0, 2))).max() < 1e-5 * abs(pushed.momenta).sum()
 
 
 def test_momentum_stays_zero_and_heat_is_accounted_for(springs):

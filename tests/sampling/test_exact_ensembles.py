@@ -206,30 +206,52 @@ def test_full_cell(image_springs, method, tension):
 
 
 class TwoAtoms:
-    """One cell of CsCl with anharmonic springs between unlike atoms."""
+    """One cell of CsCl with anharmonic springs between unlike atoms, and perhaps between atoms and their images."""
 
     COEFFICIENTS = (-0.3, 4.0, -3.0, 20.0)
+    IMAGES = None
     PRESSURE = 0.5 * GPA
     GRID = np.linspace(0.92, 1.13, 211)
 
     def __init__(self):
         self.crystal, self.supercell = builders.cesium_chloride(), Supercell.from_matrix([1, 1, 1])
-        basis = ClusterBasis(self.crystal, pairs=1, order=4)
-        self.potential = builders.polynomial(basis, [self.COEFFICIENTS])
+        coefficients = [self.COEFFICIENTS] if self.IMAGES is None else [self.COEFFICIENTS, self.IMAGES, self.IMAGES]
+        basis = ClusterBasis(self.crystal, pairs=len(coefficients), order=4)
+        assert [len(orbit.sites) for orbit in basis.orbits] == [8, 3, 3][: len(coefficients)]
+        self.potential = builders.polynomial(basis, coefficients)
         nodes, weights = np.polynomial.legendre.leggauss(18)
-        nodes, octant = 0.65 * (nodes + 1), np.stack(np.meshgrid(*[np.arange(18)] * 3), axis=-1).reshape(-1, 3)
+        octant = np.stack(np.meshgrid(*[np.arange(18)] * 3), axis=-1).reshape(-1, 3)
+        self.apart, self.weights = 0.65 * (nodes + 1)[octant], weights[octant].prod(1)
+        self.energies = self.between(self.apart, self.GRID[:, None])
+        if self.IMAGES is not None:
+            self.energies += 6 * self._springs(self.IMAGES, self.GRID[:, None, None] ** 2)
+
+    def between(self, apart, stretch=1.0):
+        """Energy (eV) of the springs between the atoms, displaced by `apart` (..., 3) in a cell stretched so."""
         corners = self.crystal.cell[0, 0] / 2 * (2 * np.array(list(np.ndindex(2, 2, 2))) - 1)
-        distances = ((nodes[octant][:, None] + corners) ** 2).sum(-1) / (corners[0] ** 2).sum()
-        strain = (self.GRID[:, None, None] ** 2 * distances - 1) / 2
-        self.energies = sum(c * strain ** (k + 1) for k, c in enumerate(self.COEFFICIENTS)).sum(-1)
-        self.weights = weights[octant].prod(1)
+        square = ((apart[..., None, :] + corners) ** 2).sum(-1) / (corners[0] ** 2).sum()
+        return self._springs(self.COEFFICIENTS, np.asarray(stretch)[..., None] ** 2 * square)
+
+    @staticmethod
+    def _springs(coefficients, square):
+        """Energy of springs whose squared lengths have the ratio `square` (..., springs) to the reference, eV."""
+        strain = (square - 1) / 2
+        return sum(c * strain ** (k + 1) for k, c in enumerate(coefficients)).sum(-1)
 
     def density(self, temperature, power=1):
         """Density of the stretch on `GRID`, and the mean energy (eV); V^power, rightly N - 1 = 1."""
+        joint = self._joint(temperature, power)
+        return joint.sum(1), (joint * self.energies).sum() / joint.sum()
+
+    def mean(self, temperature, values):
+        """Mean of values (stretches, vectors) or (vectors,)."""
+        joint = self._joint(temperature, 1)
+        return (joint * values).sum() / joint.sum()
+
+    def _joint(self, temperature, power):
         enthalpy = self.energies + self.PRESSURE * self.crystal.volume * self.GRID[:, None] ** 3
         joint = np.exp(-(enthalpy - enthalpy.min()) / thermal(temperature)) * self.weights
-        joint *= self.GRID[:, None] ** (3 * power)
-        return joint.sum(1), (joint * self.energies).sum() / joint.sum()
+        return joint * self.GRID[:, None] ** (3 * power)
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,11 @@ class Hamiltonian(eqx.Module):
         """Thermal p_s (n_sites, 3, n_cells) without total momentum, at `temperature` (K)."""
         noise = normal(key, (len(self.masses), 3, n_cells), deformation.dtype)
         momenta = transform(deformation.T, jnp.sqrt(BOLTZMANN * temperature * self.masses) * noise)
-        total_mass = jnp.sum(self.masses) * n_cells
+        return self.at_rest(momenta)
+
+    def at_rest(self, momenta):
+        """The momenta without their total, which rounding of the forces lets grow."""
+        total_mass = jnp.sum(self.masses) * momenta.shape[-1]
         return momenta - self.masses / total_mass * jnp.sum(momenta, axis=(0, 2), keepdims=True)
 
     def cell_momenta(self, key, temperature):

@@ -65,7 +65,7 @@ class BussiRescaling(eqx.Module):
         ratio = (1 - decay) * thermal / jnp.maximum(hamiltonian.kinetic_energy(state), 1e-6 * thermal)
         along = jnp.sqrt(decay) + jnp.sqrt(ratio) * one
         factor = jnp.sign(along) * jnp.sqrt(along**2 + ratio * rest)
-        return eqx.tree_at(lambda s: s.momenta, state, factor * state.momenta)
+        return eqx.tree_at(lambda s: s.momenta, state, factor * hamiltonian.at_rest(state.momenta))
 
 
 class NoseHooverChain(eqx.Module):
@@ -102,7 +102,8 @@ class NoseHooverChain(eqx.Module):
 
         start = jnp.ones((), state.momenta.dtype), reduced, state.thermostat
         factor, _, chain = jax.lax.fori_loop(0, self.substeps, substep, start)
-        return eqx.tree_at(lambda s: (s.momenta, s.thermostat), state, (factor * state.momenta, chain))
+        momenta = factor * hamiltonian.at_rest(state.momenta)
+        return eqx.tree_at(lambda s: (s.momenta, s.thermostat), state, (momenta, chain))
 
     def _substep(self, factor, reduced, chain, freedom, dt):
         """Half of the chain from its end, the atoms, the other half back; `reduced` is 2K / kT."""
