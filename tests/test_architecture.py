@@ -21,10 +21,11 @@ MAY_IMPORT = {
     "fitting": {"crystal", "clusters", "potential", "data"},
     "analysis": {"crystal", "clusters"},
     "sampling": {"crystal", "clusters", "potential", "evaluation"},
+    "screening": {"crystal"},
     "interfaces": {"crystal", "clusters", "potential", "evaluation", "analysis", "data", "fitting"},
 }
 MAY_IMPORT["sweep"] = MAY_IMPORT["interfaces"] | {"sampling", "interfaces"}
-MAY_IMPORT["cli"] = MAY_IMPORT["sweep"] | {"sweep"}
+MAY_IMPORT["cli"] = MAY_IMPORT["sweep"] | {"sweep", "screening"}
 """Folders that each folder may import, besides itself and the base modules."""
 
 MODULE_LINES, FUNCTION_LINES = 300, 60
@@ -91,7 +92,7 @@ def test_lengths(path):
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = node.end_lineno - node.lineno + 1 - docstring_lines(node)
-            if path.parent.name == "cli":
+            if path.relative_to(PACKAGE).parts[0] == "cli":
                 length = node.end_lineno - node.body[0].lineno + 1 - docstring_lines(node)
             assert length <= FUNCTION_LINES, f"{name_of(path)}: {node.name} has {length} lines"
 

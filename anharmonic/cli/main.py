@@ -15,6 +15,9 @@ from anharmonic.cli.mc import mc
 from anharmonic.cli.md import md
 from anharmonic.cli.running import StoppedBySignal
 from anharmonic.cli.scan import scan
+from anharmonic.cli.screen.grid import grid
+from anharmonic.cli.screen.modulus import modulus
+from anharmonic.cli.screen.similar import similar
 from anharmonic.cli.sweep import sweep
 from anharmonic.cli.validate import validate
 from anharmonic.errors import AnharmonicError
@@ -25,6 +28,7 @@ PANELS = {
     "Simulate": (sweep, exchange, md, mc),
     "Look": (info, export),
 }
+SCREENING = (grid, similar, modulus)
 RESUMABLE = ("sweep", "exchange", "md", "mc")
 
 
@@ -42,6 +46,13 @@ app = typer.Typer(
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel, help=_reflowed(command.__doc__))(command)
+screen = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
+for command in SCREENING:
+    screen.command(help=_reflowed(command.__doc__))(command)
+app.add_typer(
+    screen, name="screen", rich_help_panel="Screen compounds", no_args_is_help=True,
+    help="Compare crystals by structure and composition, and predict properties from similar ones.",
+)  # fmt: skip
 
 
 def _print_version(wanted: bool):

@@ -1,0 +1,1 @@
+"""``anharmonic screen``: what structures alone say of a compound."""

@@ -1,0 +1,93 @@
+"""Figures of the screening commands: GRID, similarity matrices, parity of predictions."""
+
+import numpy as np
+from matplotlib.colors import LogNorm
+
+from anharmonic.interfaces.style import COLOURS, COLUMN, MUTED, PAGE, figure
+
+SHOWN = 40
+"""Groups of GRID that the heat map shows."""
+LABELLED = 30
+"""Rows of a similarity matrix up to which their names are written."""
+
+
+def draw_grid(grid, edges, title, path):
+    """Heat map of the first groups of GRID, and their sum over all groups, the radial distribution function.
+
+    Parameters
+    ----------
+    grid : ndarray, shape (groups, bins)
+    edges : ndarray, shape (bins + 1,)
+        A.
+    title : str
+    path : path-like
+    """
+    shown = grid[: min(SHOWN, len(grid))]
+    filled = edges[1:][shown.sum(axis=0) > 1e-3]
+    with figure(path, COLUMN, 4.2) as drawing:
+        top, bottom = drawing.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        image = top.pcolormesh(edges, np.arange(len(shown) + 1) + 0.5, shown, cmap="viridis", rasterized=True)
+        top.set_ylabel("Neighbour (group)")
+        top.set_title(title, fontsize=7, color=MUTED)
+        drawing.colorbar(image, ax=top, label="Share of sites per bin", pad=0.02)
+        bottom.stairs(grid.sum(axis=0), edges, color=COLOURS[0])
+        bottom.set_xlim(0, min(edges[-1], filled.max() + 0.5) if len(filled) else edges[-1])
+        bottom.set_ylim(bottom=0)
+        bottom.set_xlabel("Distance (Å)")
+        bottom.set_ylabel("Neighbours per bin")
+
+
+def draw_matrix(names, distances, path, label="Distance"):
+    """Similarity matrix.
+
+    Parameters
+    ----------
+    names : sequence of str, length n
+    distances : ndarray, shape (n, n)
+    path : path-like
+    label : str
+        Of the colour bar.
+    """
+    named = len(names) <= LABELLED
+    size = min(PAGE, max(COLUMN, 0.22 * len(names) + 1.5)) if named else 5.0
+    with figure(path, size, 0.85 * size) as drawing:
+        axes = drawing.subplots()
+        image = axes.imshow(distances, cmap="viridis_r", interpolation="nearest")
+        if named:
+            axes.set_xticks(range(len(names)), names, rotation=90)
+            axes.set_yticks(range(len(names)), names)
+        if len(names) <= 8:
+            middle = np.max(distances) / 2
+            for (row, column), value in np.ndenumerate(distances):
+                colour = "white" if value > middle else "black"
+                axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=6)
+        axes.tick_params(length=0)
+        drawing.colorbar(image, ax=axes, label=label, pad=0.02)
+
+
+def draw_parity(panels, path, unit="GPa"):
+    """Predicted against known values, a panel for each property.
+
+    Parameters
+    ----------
+    panels : dict of str to (true, predicted, text)
+        Arrays (n,), and a line about the errors.
+    path : path-like
+    unit : str
+    """
+    with figure(path, COLUMN * min(2, len(panels)) + 0.3, 3.2) as drawing:
+        for axes, (name, (true, predicted, text)) in zip(
+            np.ravel(drawing.subplots(1, len(panels))), panels.items(), strict=True
+        ):
+            limits = max(0.5, min(true.min(), predicted.min())), 1.1 * max(true.max(), predicted.max())
+            bins = np.geomspace(*limits, 90)
+            *_, image = axes.hist2d(
+                true, np.clip(predicted, limits[0], None), bins=bins, cmap="viridis", norm=LogNorm()
+            )
+            image.set_rasterized(True)
+            axes.plot(limits, limits, color=COLOURS[1], lw=0.8)
+            axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits, aspect="equal")
+            axes.set_xlabel(f"{name}, known ({unit})")
+            axes.set_ylabel(f"{name}, predicted ({unit})")
+            axes.set_title(text, fontsize=7, color=MUTED)
+            drawing.colorbar(image, ax=axes, label="Crystals", pad=0.02, shrink=0.8)

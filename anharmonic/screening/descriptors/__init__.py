@@ -1,0 +1,1 @@
+"""What a crystal looks like, as arrays: GRID, reflections, powder patterns."""

@@ -1,0 +1,1 @@
+"""How far apart two descriptions are, and the nearest of many."""

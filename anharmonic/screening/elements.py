@@ -1,0 +1,43 @@
+"""Properties of the elements, from one table that does not change when a package does.
+
+Sources, as compiled in mendeleev 1.3.0 (`tables/make_elements.py` makes the table again):
+
+- chemical_scale: place in the modified Pettifor scale, Glawe et al., New J. Phys. 18, 093011 (2016);
+- atomization_enthalpy: of the gaseous atoms at 298 K (kJ/mol), CRC Handbook of Chemistry and Physics;
+- radius: Rahm, Hoffmann and Ashcroft, Chem. Eur. J. 22, 14625 (2016), pm;
+- covalent_radius: single bonds, Pyykkoe and Atsumi, Chem. Eur. J. 15, 186 (2009), pm;
+- polarizability: of the free atom, Schwerdtfeger and Nagle, Mol. Phys. 117, 1200 (2019), atomic units;
+- electronegativity: Pauling's.
+
+Gaps: noble gases have no atomization enthalpy, which is 0; every other gap is interpolated in the atomic number, or
+has the value of the nearest element (Pm; some of Eu, Tb, Yb; Po to Fr, Am to Lr; electronegativities of noble gases).
+"""
+
+import csv
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+NOBLE = (2, 10, 18, 36, 54, 86)
+PROPERTIES = (
+    "period", "chemical_scale", "atomization_enthalpy", "radius", "covalent_radius", "polarizability",
+    "electronegativity",
+)  # fmt: skip
+
+
+@cache
+def element_table():
+    """Every property of `PROPERTIES` as an array (104,) by atomic number, gaps filled; of number 0, NaN."""
+    text = (files("anharmonic.screening") / "tables" / "elements.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    numbers = np.array([int(row["atomic_number"]) for row in rows])
+    found = {}
+    for name in PROPERTIES:
+        values = np.array([float(row[name] or "nan") for row in rows])
+        if name == "atomization_enthalpy":
+            values[np.isin(numbers, NOBLE)] = 0.0
+        known = np.isfinite(values)
+        found[name] = np.concatenate([[np.nan], np.interp(numbers, numbers[known], values[known])])
+        found[name].setflags(write=False)
+    return found

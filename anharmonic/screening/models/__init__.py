@@ -1,0 +1,1 @@
+"""Predictions of a property from a described library: neighbours, kernels, linear models, trees."""
