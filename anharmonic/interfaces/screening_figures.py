@@ -40,6 +40,8 @@ def draw_grid(grid, edges, title, path):
 def draw_matrix(names, distances, path, label="Distance"):
     """Similarity matrix.
 
+    Rows have names, columns their numbers.
+
     Parameters
     ----------
     names : sequence of str, length n
@@ -49,13 +51,13 @@ def draw_matrix(names, distances, path, label="Distance"):
         Of the colour bar.
     """
     named = len(names) <= LABELLED
-    size = min(PAGE, max(COLUMN, 0.22 * len(names) + 1.5)) if named else 5.0
-    with figure(path, size, 0.85 * size) as drawing:
+    height = max(2.2, 0.17 * len(names) + 0.6) if named else 4.4
+    with figure(path, min(PAGE, height + 2.8) if named else 5.0, height) as drawing:
         axes = drawing.subplots()
         image = axes.imshow(distances, cmap="viridis_r", interpolation="nearest")
         if named:
-            axes.set_xticks(range(len(names)), names, rotation=90)
-            axes.set_yticks(range(len(names)), names)
+            axes.set_yticks(range(len(names)), [f"{name}  {k + 1}" for k, name in enumerate(names)])
+            axes.set_xticks(range(len(names)), range(1, len(names) + 1))
         if len(names) <= 8:
             middle = np.max(distances) / 2
             for (row, column), value in np.ndenumerate(distances):

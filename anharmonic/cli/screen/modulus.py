@@ -172,7 +172,12 @@ def _fitted(library, names, make, largest, path, quiet):
         missing = [name for name in names if name not in models]
         if missing:
             raise AnharmonicError(f"{path} has models of {', '.join(models)}; none of {', '.join(missing)}")
-        return {name: models[name] for name in names}, [f"models of {path}"]
+        kinds = {type(models[name]).__name__ for name in names}
+        if kinds != {type(make()).__name__}:
+            raise AnharmonicError(
+                f"{path} holds {', '.join(kinds)} models; ask for them with --model, or for a new file"
+            )
+        return {name: models[name] for name in names}, [f"models of {path}, with the distance they were fitted with"]
     models, lines = {}, []
     with opt.counting("fitting", quiet) as progress:
         for number, name in enumerate(names):

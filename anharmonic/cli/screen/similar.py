@@ -50,8 +50,7 @@ def similar(
     if len(queries) > 1:
         from anharmonic.interfaces.screening_figures import draw_matrix
 
-        draw_matrix([f"{f} {n}" for f, n in zip(queries.formulas, queries.names, strict=True)],
-                    distance_matrix(rows), folder / "similar.png")  # fmt: skip
+        draw_matrix(queries.names, distance_matrix(rows), folder / "similar.png")
         files.append("similar.png")
     columns = ("<structure", "<formula", "rank", "<neighbour", "<formula", "distance", "structure (Å)", "composition")
     show(

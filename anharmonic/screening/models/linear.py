@@ -4,7 +4,7 @@ import numpy as np
 
 from anharmonic.screening.extras import extra
 
-ALPHAS = (1e-4, 1e-3, 1e-2)
+ALPHAS = (1e-3, 3e-3, 1e-2, 3e-2)
 """Of LASSO, on standardised columns and logarithms."""
 RIDGES = (1e-2, 1e-1, 1.0, 10.0)
 FOLDS = 4
@@ -12,7 +12,7 @@ FOLDS = 4
 
 def lasso():
     """LASSO on standardised columns; its penalty by cross-validation."""
-    return _searched(extra("sklearn.linear_model").Lasso(max_iter=5000), {"model__alpha": ALPHAS})
+    return _searched(extra("sklearn.linear_model").Lasso(max_iter=20_000), {"model__alpha": ALPHAS})
 
 
 def ridge():
