@@ -16,6 +16,7 @@ FIGURES = {
     "03_sweep": "order.png",
     "04_scan": "scan.png",
     "05_ase_dynamics": "dynamics.png",
+    "07_similarity": "similarity.png",
 }
 
 

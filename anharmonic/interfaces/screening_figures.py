@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from anharmonic.interfaces.style import COLOURS, COLUMN, MUTED, PAGE, figure
+from anharmonic.interfaces.style import COLOURS, COLUMN, MARKERS, MUTED, PAGE, figure
 
 SHOWN = 40
 """Groups of GRID that the heat map shows."""
@@ -93,3 +93,24 @@ def draw_parity(panels, path, unit="GPa"):
             axes.set_ylabel(f"{name}, predicted ({unit})")
             axes.set_title(text, fontsize=7, color=MUTED)
             drawing.colorbar(image, ax=axes, label="Crystals", pad=0.02, shrink=0.8)
+
+
+def draw_comparison(panels, path):
+    """Distances of several crystals from one of them, by several measures, a panel for each family.
+
+    Parameters
+    ----------
+    panels : sequence of (x, x_label, curves)
+        Places (n,) or names on the axis, its label, and by measure the distances (n,), drawn as shares of the largest.
+    path : path-like
+    """
+    with figure(path, PAGE, 2.4) as drawing:
+        for k, (axes, (x, label, curves)) in enumerate(zip(drawing.subplots(1, len(panels)), panels, strict=True)):
+            for n, (name, distances) in enumerate(curves.items()):
+                axes.plot(x, distances / np.max(distances), MARKERS[n] + "-", color=COLOURS[n], label=name)
+            axes.set_xlabel(label)
+            axes.set_ylim(0, 1.05)
+            axes.annotate(f"({'abcdef'[k]})", (0, 1), (-12, 5), "axes fraction", "offset points", ha="right")
+            if not k:
+                axes.set_ylabel("Distance / largest")
+                axes.legend(loc="best")

@@ -48,7 +48,8 @@ def test_a_solver_gives_the_same(histograms):
 def test_pot_gives_the_same(histograms):
     ot = pytest.importorskip("ot")
     centres, (one, other) = 0.1 * np.arange(50), histograms
-    expected = ot.wasserstein_1d(centres, centres, one.T, other.T, p=1)
+    places = np.tile(centres[:, None], (1, len(one)))
+    expected = ot.wasserstein_1d(places, places, one.T, other.T, p=1)
     np.testing.assert_allclose(emd(one, other, 0.1), expected, atol=1e-10, rtol=0)
 
 
@@ -131,6 +132,7 @@ def test_blocks_are_the_whole_matrix(monkeypatch):
     rows[70] = rows[3]
     expected = cdist(queries, rows, "cityblock")
     np.testing.assert_allclose(distance_matrix(queries, rows), expected, rtol=1e-5)
+    np.testing.assert_allclose(distance_matrix(rows), cdist(rows, rows, "cityblock"), rtol=1e-5)
     indices, distances = nearest(queries, rows, 9, on_block=lambda *done: calls.append(done))
     np.testing.assert_array_equal(indices, np.argsort(expected, axis=1, kind="stable")[:, :9])
     np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :9], rtol=1e-5)

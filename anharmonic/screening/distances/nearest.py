@@ -35,7 +35,7 @@ def distance_matrix(one, other=None, on_block=None):
     ----------
     one : ndarray, shape (n, d)
     other : ndarray, shape (m, d), optional
-        By default `one`.
+        By default `one`; then each pair is computed once.
     on_block : callable, optional
         Called with the numbers of rows done and of all rows.
 
@@ -43,12 +43,16 @@ def distance_matrix(one, other=None, on_block=None):
     -------
     ndarray, shape (n, m), float32
     """
-    other = one if other is None else other
+    same = other is None
+    other = one if same else other
     found = np.empty((len(one), len(other)), np.float32)
     for begin, queries in _blocks(one, QUERIES):
-        for first, rows in _blocks(other, ROWS):
-            part = found[begin : begin + QUERIES, first : first + ROWS]
-            part[:] = _block(queries, rows)[: part.shape[0], : part.shape[1]]
+        for first, rows in _blocks(other, QUERIES):
+            part = found[begin : begin + QUERIES, first : first + QUERIES]
+            if same and first < begin:
+                part[:] = found[first : first + QUERIES, begin : begin + QUERIES].T
+            else:
+                part[:] = _block(queries, rows)[: part.shape[0], : part.shape[1]]
         if on_block:
             on_block(min(begin + QUERIES, len(one)), len(one))
     return found
