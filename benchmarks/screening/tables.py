@@ -9,7 +9,7 @@ PROPERTY = "elasticity.K_VRH"
 
 
 def add_arguments(parser):
-    """The table, such as mp_modulus.json.gz of gridrdf's source distribution, and the property (GPa)."""
+    """The table, such as MP_modulus.json of gridrdf's source distribution, and the property (GPa)."""
     parser.add_argument("table", help="JSON table of crystals with bulk moduli (gridrdf's source distribution has one)")
     parser.add_argument("--property", default=PROPERTY, help=f"default {PROPERTY}")
 

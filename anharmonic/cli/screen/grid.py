@@ -46,7 +46,7 @@ def grid(
 
     [cyan]anharmonic screen grid cifs/ --properties moduli.csv --out library.h5[/cyan]
 
-    [cyan]anharmonic screen grid mp_modulus.json.gz --out elastic.h5[/cyan]
+    [cyan]anharmonic screen grid MP_modulus.json --out elastic.h5[/cyan]
 
     A library is what `similar` and `modulus` search. Structures that cannot be described are named with the reason,
     here and in the library; the exit code is 2 if none can.
