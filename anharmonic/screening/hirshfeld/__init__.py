@@ -1,0 +1,1 @@
+"""Atomic Hirshfeld surfaces of crystals, and their fingerprints."""
