@@ -15,6 +15,7 @@ from anharmonic.cli.mc import mc
 from anharmonic.cli.md import md
 from anharmonic.cli.running import StoppedBySignal
 from anharmonic.cli.scan import scan
+from anharmonic.cli.screen.fingerprint import fingerprint
 from anharmonic.cli.screen.grid import grid
 from anharmonic.cli.screen.modulus import modulus
 from anharmonic.cli.screen.similar import similar
@@ -28,7 +29,7 @@ PANELS = {
     "Simulate": (sweep, exchange, md, mc),
     "Look": (info, export),
 }
-SCREENING = (grid, similar, modulus)
+SCREENING = (grid, similar, modulus, fingerprint)
 RESUMABLE = ("sweep", "exchange", "md", "mc")
 
 

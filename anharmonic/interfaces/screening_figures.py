@@ -114,3 +114,25 @@ def draw_comparison(panels, path):
             if not k:
                 axes.set_ylabel("Distance / largest")
                 axes.legend(loc="best")
+
+
+def draw_fingerprint(counts, edges, title, path):
+    """Fingerprint of the Hirshfeld surfaces of a crystal.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (bins, bins)
+        By the distance inside (rows) and outside (columns).
+    edges : ndarray, shape (bins + 1,)
+        A.
+    title : str
+    path : path-like
+    """
+    shown = np.ma.masked_less(100 * counts.T, 1e-4)
+    with figure(path, COLUMN, 3.0) as drawing:
+        axes = drawing.subplots()
+        image = axes.pcolormesh(edges, edges, shown, cmap="viridis", norm=LogNorm(), rasterized=True)
+        axes.plot(edges, edges, color=MUTED, lw=0.5)
+        axes.set(aspect="equal", xlabel="Distance to the nucleus inside (Å)", ylabel="To the nearest outside (Å)")
+        axes.set_title(title, fontsize=7, color=MUTED)
+        drawing.colorbar(image, ax=axes, label="Share of the area (%)", pad=0.02)

@@ -62,7 +62,6 @@ def described(files, settings, quiet, properties=None):
     """
     from dataclasses import replace
 
-    from anharmonic.cli.terminal import say
     from anharmonic.screening import describe, read_entries
 
     with counting("reading", quiet) as progress:
@@ -71,12 +70,25 @@ def described(files, settings, quiet, properties=None):
     with counting("describing", quiet) as progress:
         library = describe(entries, settings, progress)
     library = replace(library, refused=(*unread, *library.refused))
-    if not len(library):
-        reasons = "; ".join(f"{r.name}: {r.reason}" for r in library.refused[:5])
-        raise AnharmonicError(f"no structure could be described: {reasons}")
-    for refused in library.refused:
-        say(f"refused {refused.name}: {refused.reason}")
+    complain(library.refused, len(library))
     return library
+
+
+def complain(refused, kept):
+    """A line for every structure that was refused.
+
+    Raises
+    ------
+    AnharmonicError
+        If none was kept.
+    """
+    from anharmonic.cli.terminal import say
+
+    if not kept:
+        reasons = "; ".join(f"{r.name}: {r.reason}" for r in refused[:5])
+        raise AnharmonicError(f"no structure could be described: {reasons}")
+    for one in refused:
+        say(f"refused {one.name}: {one.reason}")
 
 
 def with_properties(entries, path):
