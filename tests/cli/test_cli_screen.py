@@ -4,6 +4,7 @@ import csv
 import json
 
 import ase.io
+import h5py
 import numpy as np
 import pytest
 from ase import Atoms
@@ -112,6 +113,21 @@ def test_refused_structures_are_named_and_the_others_kept(salts, call):
     assert len(Library.load(salts / "library.h5").refused) == 1
 
 
+def test_fingerprints_are_drawn_and_kept(salts, call):
+    """One figure, one row, one histogram for each structure."""
+    done = call("screen", "fingerprint", "cifs/NaCl.cif", "cifs/KBr.cif", "--out", "fp", "--preset", "halides")
+    assert done.code == 0, done
+    rows = list(csv.DictReader((salts / "fp" / "fingerprints.csv").open()))
+    assert [r["structure"] for r in rows] == ["NaCl", "KBr"] and "Na " in rows[0]["volumes_A3"]
+    with h5py.File(salts / "fp" / "fingerprints.h5") as file:
+        np.testing.assert_allclose(file["counts"][()].sum((1, 2)), 1, atol=1e-5)
+        assert file["names"].asstr()[()].tolist() == ["NaCl", "KBr"]
+    assert all((salts / "fp" / f"{name}.png").stat().st_size > 10_000 for name in ("NaCl", "KBr"))
+    ase.io.write("wide.cif", bulk("KBr", "rocksalt", a=9.5))
+    lost = call("screen", "fingerprint", "wide.cif", "--out", "fp2")
+    assert lost.code == 0 and "try --preset halides" in lost.out
+
+
 def test_refusals(library, salts, call):
     """One message and exit code 2."""
     ase.io.write("molecule.xyz", Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.74]]))
@@ -133,6 +149,9 @@ def test_refusals(library, salts, call):
         (("modulus", "new.cif", "--library", library, "--largest", 1), "at least 2 are needed"),
         (("modulus", "--library", library, "--validate", "--folds", 99), "folds"),
         (("modulus", "new.cif"), "library"),
+        (("fingerprint", "molecule.xyz"), "periodic"),
+        (("fingerprint", "new.cif", "--preset", "oxide"), "presets are oxides, halides"),
+        (("fingerprint", "new.cif", "--order", 4), "Lebedev"),
     ]
     for arguments, message in cases:
         done = call("screen", *arguments)
@@ -153,6 +172,6 @@ def test_missing_packages_are_named(salts, call, monkeypatch):
 
 
 def test_help_teaches(call):
-    for command in ("grid", "similar", "modulus"):
+    for command in ("grid", "similar", "modulus", "fingerprint"):
         done = call("screen", command, "--help")
-        assert done.code == 0 and f"anharmonic screen {command}" in done.out and np.char.count(done.out, "--") > 5
+        assert done.code == 0 and f"anharmonic screen {command}" in done.out and np.char.count(done.out, "--") > 4
