@@ -26,9 +26,10 @@ class Bench:
             print(f"refused {one.name}: {one.reason}")
         mask = usable(library.property(name))
         print(f"{mask.sum()} of {len(mask)} crystals have a value in (0, 600] GPa")
-        known = {entry.name: entry for entry in entries}
+        refused = {one.name for one in library.refused}
         self.library = library.part(mask)
-        self.atoms = [known[name].atoms for name in self.library.names]
+        kept = [entry.atoms for entry in entries if entry.name not in refused]
+        self.atoms = [atoms for atoms, use in zip(kept, mask, strict=True) if use]
         self.values = self.library.property(name)
         self.splits = splits(len(self.values), 5, seed)
         self.train, self.test = self.splits[0]

@@ -100,6 +100,16 @@ def test_validation_writes_errors_and_a_figure(library, salts, call):
     assert (salts / "modulus" / "parity.png").stat().st_size > 10_000
 
 
+def test_neighbours_without_a_value_say_so(salts, call):
+    """Unknown moduli are not learnt from, and null in JSON."""
+    (salts / "some.csv").write_text("name,K_VRH\nNaCl,24\nMgO,155\n")
+    assert call("screen", "grid", "cifs", "--properties", "some.csv", "--out", "some.h5").code == 0
+    done = call("screen", "modulus", "new.cif", "--library", "some.h5")
+    (record,) = json.loads((salts / "modulus" / "predictions.json").read_text())
+    assert done.code == 0 and record["K_VRH"] == 24 and "unknown" in done.out and "2 of 8 entries" in done.out
+    assert record["neighbours"][0]["K_VRH"] is None
+
+
 def test_far_structures_are_marked(library, salts, call):
     ase.io.write("gold.cif", bulk("Au", a=7.0))
     done = call("screen", "modulus", "gold.cif", "--library", library)
@@ -133,6 +143,7 @@ def test_refusals(library, salts, call):
     ase.io.write("molecule.xyz", Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.74]]))
     (salts / "odd.csv").write_text("name,K\nnobody,3\n")
     (salts / "words.csv").write_text("name,K\nMgO,hard\n")
+    (salts / "twice.csv").write_text("name,K\nMgO,1\nMgO,2\n")
     cases = [
         (("grid", "nowhere.cif"), "no file or folder"),
         (("grid", "molecule.xyz"), "periodic in three directions"),
@@ -140,6 +151,9 @@ def test_refusals(library, salts, call):
         (("grid", "cifs", "--properties", "words.csv"), "no numbers"),
         (("grid", "cifs", "--groups", 0), "groups"),
         (("grid", "cifs", "--out", "none/library.h5"), "cannot be written"),
+        (("grid", "cifs", "--properties", "twice.csv"), "names a structure twice"),
+        (("similar", "new.cif"), "two structures or more"),
+        (("similar", "new.cif", "--library", library, "-k", 0), "at least one neighbour"),
         (("similar", "new.cif", "--library", "new.cif"), "no screening library"),
         (("similar", "new.cif", "--library", "none.h5"), "none.h5"),
         (("similar", "cifs", "--structure", 0, "--composition", 0), "weights"),

@@ -1,5 +1,6 @@
 """``anharmonic screen modulus``: elastic moduli, or any positive property, from similar crystals."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -146,7 +147,7 @@ def _predicted(library, queries, names, make, largest, metric, path, folder, qui
     for k, name in enumerate(queries.names):
         near = [
             {"name": library.names[n], "formula": library.formulas[n], "distance": float(d)}
-            | {p: float(library.property(p)[n]) for p in names}
+            | {p: _known(library.property(p)[n]) for p in names}
             for n, d in zip(numbers[k], distances[k], strict=True)
         ]  # fmt: skip
         outside = bool(distances[k, 0] > domain.edge)
@@ -191,8 +192,12 @@ def _fitted(library, names, make, largest, path, quiet):
     return models, lines
 
 
+def _known(value):
+    return float(value) if math.isfinite(value) else None
+
+
 def _neighbour(near, names):
-    values = ", ".join(f"{near[p]:.0f}" for p in names)
+    values = ", ".join("unknown" if near[p] is None else f"{near[p]:.0f}" for p in names)
     return f"{near['formula']} {near['name']} ({near['distance']:.2f}: {values})"
 
 

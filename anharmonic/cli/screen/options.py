@@ -100,6 +100,8 @@ def with_properties(entries, path):
     if len(table) < 2 or len(table[0]) < 2:
         raise AnharmonicError(f"{path} is a CSV file with a header, names in the first column, numbers in the others")
     known = {row[0]: row[1:] for row in table[1:] if row}
+    if len(known) < sum(map(bool, table[1:])):
+        raise AnharmonicError(f"{path} names a structure twice")
     missing = sorted(set(known) - {entry.name for entry in entries})
     if missing:
         raise AnharmonicError(f"{path} names {missing[0]!r} and {len(missing) - 1} others that no structure has")
@@ -127,4 +129,4 @@ def write_json(path, data):
     from anharmonic.files import replacing
 
     with replacing(path) as part:
-        part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")

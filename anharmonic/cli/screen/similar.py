@@ -7,6 +7,7 @@ import typer
 
 from anharmonic.cli.options import out_option, output_folder
 from anharmonic.cli.screen import options as opt
+from anharmonic.errors import AnharmonicError
 
 Out = Annotated[Path, out_option("similar.csv, similar.json and similar.png")]
 
@@ -42,11 +43,17 @@ def similar(
     metric, folder = Metric(structure, composition), output_folder(out)
     known = Library.load(library) if library else None
     queries = opt.described(files, known.settings if known else None, quiet)
-    rows, searched = metric.rows(queries), metric.rows(known or queries)
+    if neighbours < 1 or (known is None and len(queries) < 2):
+        raise AnharmonicError(
+            "nothing to compare: give --library, or two structures or more, and at least one neighbour"
+        )
+    rows, searched = metric.rows(queries), metric.rows(known if known is not None else queries)
     with opt.counting("searching", quiet) as progress:
         numbers, distances = nearest(rows, searched, neighbours, same=known is None, on_block=progress)
-    found = _records(queries, known or queries, numbers, distances, metric)
-    files = _save(folder, found)
+    found = _records(queries, known if known is not None else queries, numbers, distances, metric)
+    opt.write_csv(folder / "similar.csv", found)
+    opt.write_json(folder / "similar.json", found)
+    files = ["similar.csv", "similar.json"]
     if len(queries) > 1:
         from anharmonic.interfaces.screening_figures import draw_matrix
 
@@ -55,17 +62,8 @@ def similar(
     columns = ("<structure", "<formula", "rank", "<neighbour", "<formula", "distance", "structure (Å)", "composition")
     show(
         table("Nearest", columns, [[_short(v) for v in record.values()] for record in found]),
-        f"wrote {' and '.join(files)} to {folder}",
+        f"wrote {', '.join(files)} to {folder}",
     )
-
-
-def _save(folder, found):
-    """Names of the files written; none where a structure has no neighbours."""
-    if not found:
-        return []
-    opt.write_csv(folder / "similar.csv", found)
-    opt.write_json(folder / "similar.json", found)
-    return ["similar.csv", "similar.json"]
 
 
 def _short(value):
