@@ -18,8 +18,8 @@ from anharmonic.sampling.monte_carlo import HybridMoves, SequentialMoves, SiteMo
 AXIS = np.linspace(-1.3, 1.3, 261)
 BATHS = [m for m in DYNAMICS if "piston" in m]
 """Every thermostat once; with a fixed cell the barostat has nothing to do."""
-PRESSED = ["langevin, piston", "bussi, rescaling", "sequential"]
-MORE = [m for m in (*DYNAMICS, "hybrid") if m not in PRESSED]
+QUICK = ["langevin, piston", "bussi, rescaling", "sites", "sequential"]
+"""Methods tried in every run of the tests; the others belong to the slow ones."""
 MOVES = {
     "sites": lambda system, *cell: [SiteMoves.create(system.caged, system.supercell)],
     "sequential": lambda system, *cell: [SequentialMoves("uniform"), StrainMoves.create(*cell)],
@@ -64,6 +64,11 @@ class OffCentre(TwoAtoms):
     COEFFICIENTS = DoubleWell.COEFFICIENTS
 
 
+def marked(methods):
+    """Parameters, those that are not quick marked as slow."""
+    return [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in methods]
+
+
 @pytest.fixture(scope="module")
 def double_well():
     return DoubleWell()
@@ -81,7 +86,7 @@ def run(system, method, cell, *stress):
     return replicas(chosen, potential, system.supercell, TEMPERATURE, *stress, count=256, burn=600, stride=10)
 
 
-@pytest.mark.parametrize("method", [*BATHS, *MOVES])
+@pytest.mark.parametrize("method", marked([*BATHS, *MOVES]))
 def test_displacements_in_a_fixed_cell(double_well, method):
     """The three humps of each component, the energy, and controls."""
     system = double_well
@@ -98,7 +103,7 @@ def test_displacements_in_a_fixed_cell(double_well, method):
     assert abs(density_scores(vector[..., 0], AXIS, hot)).max() > FINE
 
 
-@pytest.mark.parametrize("method", [*PRESSED, *(pytest.param(m, marks=pytest.mark.slow) for m in MORE)])
+@pytest.mark.parametrize("method", marked([*DYNAMICS, "sequential", "hybrid"]))
 def test_stretch_and_displacement_together(double_well, method):
     """Under pressure; how far the atom is off the centre depends on the stretch."""
     system = double_well

@@ -8,8 +8,8 @@ from anharmonic.screening.extras import extra
 
 OVERLAP = 0.5
 """Atoms closer than this (A) are on top of each other; the shortest bond, of H2, is 0.74 A."""
-MOST_PAIRS = 50_000_000
-"""Pairs of atoms that fit into some gigabytes."""
+MOST_PAIRS = 10_000_000
+"""Pairs of atoms that fit into a gigabyte or two."""
 SAME = 6
 """Decimals (A) in which the distances of equal sites agree."""
 MARGIN = 1.15
