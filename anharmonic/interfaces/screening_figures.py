@@ -28,7 +28,7 @@ def draw_grid(grid, edges, title, path):
         top, bottom = drawing.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         image = top.pcolormesh(edges, np.arange(len(shown) + 1) + 0.5, shown, cmap="viridis", rasterized=True)
         top.set_ylabel("Neighbour (group)")
-        top.set_title(title, fontsize=7, color=MUTED)
+        top.set_title(_plain(title), fontsize=7, color=MUTED)
         drawing.colorbar(image, ax=top, label="Share of sites per bin", pad=0.02)
         bottom.stairs(grid.sum(axis=0), edges, color=COLOURS[0])
         bottom.set_xlim(0, min(edges[-1], filled.max() + 0.5) if len(filled) else edges[-1])
@@ -56,7 +56,7 @@ def draw_matrix(names, distances, path, label="Distance"):
         axes = drawing.subplots()
         image = axes.imshow(distances, cmap="viridis_r", interpolation="nearest")
         if named:
-            axes.set_yticks(range(len(names)), [f"{name}  {k + 1}" for k, name in enumerate(names)])
+            axes.set_yticks(range(len(names)), [f"{_plain(name)}  {k + 1}" for k, name in enumerate(names)])
             axes.set_xticks(range(len(names)), range(1, len(names) + 1))
         if len(names) <= 8:
             middle = np.max(distances) / 2
@@ -67,21 +67,20 @@ def draw_matrix(names, distances, path, label="Distance"):
         drawing.colorbar(image, ax=axes, label=label, pad=0.02)
 
 
-def draw_parity(panels, path, unit="GPa"):
-    """Predicted against known values, a panel for each property.
+def draw_parity(panels, path):
+    """Predicted against known positive values, a panel for each property.
 
     Parameters
     ----------
     panels : dict of str to (true, predicted, text)
-        Arrays (n,), and a line about the errors.
+        Arrays (n,), and a line about the errors. The name tells the unit.
     path : path-like
-    unit : str
     """
     with figure(path, COLUMN * min(2, len(panels)) + 0.3, 3.2) as drawing:
         for axes, (name, (true, predicted, text)) in zip(
             np.ravel(drawing.subplots(1, len(panels))), panels.items(), strict=True
         ):
-            limits = max(0.5, min(true.min(), predicted.min())), 1.1 * max(true.max(), predicted.max())
+            limits = 0.9 * true.min(), 1.1 * max(true.max(), predicted.max())
             bins = np.geomspace(*limits, 90)
             *_, image = axes.hist2d(
                 true, np.clip(predicted, limits[0], None), bins=bins, cmap="viridis", norm=LogNorm()
@@ -89,8 +88,8 @@ def draw_parity(panels, path, unit="GPa"):
             image.set_rasterized(True)
             axes.plot(limits, limits, color=COLOURS[1], lw=0.8)
             axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits, aspect="equal")
-            axes.set_xlabel(f"{name}, known ({unit})")
-            axes.set_ylabel(f"{name}, predicted ({unit})")
+            axes.set_xlabel(f"{_plain(name)}, known")
+            axes.set_ylabel(f"{_plain(name)}, predicted")
             axes.set_title(text, fontsize=7, color=MUTED)
             drawing.colorbar(image, ax=axes, label="Crystals", pad=0.02, shrink=0.8)
 
@@ -134,5 +133,10 @@ def draw_fingerprint(counts, edges, title, path):
         image = axes.pcolormesh(edges, edges, shown, cmap="viridis", norm=LogNorm(), rasterized=True)
         axes.plot(edges, edges, color=MUTED, lw=0.5)
         axes.set(aspect="equal", xlabel="Distance to the nucleus inside (Å)", ylabel="To the nearest outside (Å)")
-        axes.set_title(title, fontsize=7, color=MUTED)
+        axes.set_title(_plain(title), fontsize=7, color=MUTED)
         drawing.colorbar(image, ax=axes, label="Share of the area (%)", pad=0.02)
+
+
+def _plain(text):
+    """Names come from users: nothing in them is a formula."""
+    return text.replace("$", r"\$")

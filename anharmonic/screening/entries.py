@@ -60,7 +60,8 @@ def check_structure(atoms):
 
 def _check_occupancy(atoms):
     """What ASE's reader of CIF files says of the sites."""
-    for species in atoms.info.get("occupancy", {}).values():
+    sites = atoms.info.get("occupancy")
+    for species in sites.values() if isinstance(sites, dict) else ():
         shares = ", ".join(f"{symbol} {share:g}" for symbol, share in species.items())
         if len(species) > 1 or abs(sum(species.values()) - 1) > 1e-3:
             raise AnharmonicError(f"a site is partly occupied ({shares}); order it first, each site one whole atom")

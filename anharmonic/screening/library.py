@@ -1,5 +1,6 @@
 """A described set of crystals, and its file."""
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import h5py
@@ -76,6 +77,13 @@ class Library:
         arrays = {n: getattr(self, n)[numbers] for n in ("shares", "quantiles", "volumes", "properties")}
         texts = {n: tuple(getattr(self, n)[k] for k in numbers) for n in ("names", "formulas")}
         return replace(self, **arrays, **texts, refused=())
+
+    def digest(self):
+        """Of all that models learn from, 16 letters."""
+        total = hashlib.sha256(repr((self.settings, self.property_names)).encode())
+        for values in (self.shares, self.quantiles, self.volumes, self.properties):
+            total.update(np.ascontiguousarray(values).tobytes())
+        return total.hexdigest()[:16]
 
     def save(self, path):
         """Write an HDF5 file."""

@@ -26,9 +26,10 @@ class Metric:
     scales: Composition = field(default_factory=Composition)
 
     def __post_init__(self):
-        if min(self.structure, self.composition) < 0 or self.structure + self.composition <= 0:
+        total = self.structure + self.composition
+        if not (min(self.structure, self.composition) >= 0 and 0 < total < np.inf):
             raise AnharmonicError(
-                "the weights of structure and composition are 0 or more, and not both 0; "
+                "the weights of structure and composition are finite, 0 or more, and not both 0; "
                 f"found {self.structure:g} and {self.composition:g}"
             )
 

@@ -74,6 +74,7 @@ def neighbours(bench):
     composition = Metric(0, 1).rows(library)
     bench.nearest("1-NN, composition EMD, three scales", composition)
     bench.nearest("1-NN, GRID + composition (the default)", Metric().rows(library))
+    bench.model("3-NN, the same distance", make_model("nearest", k=3))
     with optional("average-minimum-distance"):
         import amd
 

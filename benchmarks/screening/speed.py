@@ -6,6 +6,7 @@ CPU seconds of one process, all on the same crystals, each after a first call th
 import argparse
 
 import numpy as np
+import spglib
 from tables import Timer, add_arguments, crystals, line, optional
 
 from anharmonic.screening import GridSettings, Metric, describe, emd, grid
@@ -47,6 +48,35 @@ def descriptors(entries):
         timed("AMD", lambda s: amd.AMD(s, 100), sets)
         timed("PDD", lambda s: amd.PDD(s, 100), sets)
     return theirs
+
+
+def searches(entries):
+    """Milliseconds per crystal of the neighbour searches one might take, and of finding the symmetry."""
+    radii = [1.15 * (300 / (4 * np.pi * len(e.atoms) / e.atoms.get_volume())) ** (1 / 3) for e in entries]
+
+    def timed(name, function, every=1):
+        function(entries[0].atoms, radii[0])
+        with Timer() as timer:
+            for entry, radius in list(zip(entries, radii, strict=True))[::every]:
+                function(entry.atoms, radius)
+        line(name, f"{1e3 * timer.cpu / len(entries[::every]):.2f}")
+
+    line("search for 100 neighbours", "CPU ms a crystal")
+    line("---", "---")
+    with optional("vesin"):
+        from vesin import NeighborList
+
+        timed("vesin", lambda a, r: NeighborList(cutoff=r, full_list=True).compute(
+            points=a.positions, box=a.cell.array, periodic=True, quantities="id"))  # fmt: skip
+    with optional("matscipy"):
+        from matscipy.neighbours import neighbour_list
+
+        timed("matscipy", lambda a, r: neighbour_list("id", a, cutoff=r))
+    from ase.neighborlist import neighbor_list
+
+    timed("ASE", lambda a, r: neighbor_list("id", a, r), every=10)
+    timed("symmetry (spglib)", lambda a, r: spglib.get_symmetry_dataset(
+        (a.cell.array, a.get_scaled_positions(), a.numbers), 1e-3))  # fmt: skip
 
 
 def distances(entries, theirs):
@@ -107,4 +137,5 @@ if __name__ == "__main__":
     chosen = np.random.default_rng(0).permutation(len(everything))[: options.crystals]
     sample = [everything[k] for k in chosen]
     print(f"{len(sample)} crystals, {np.mean([len(e.atoms) for e in sample]):.1f} atoms on average")
+    searches(sample)
     distances(sample, descriptors(sample))

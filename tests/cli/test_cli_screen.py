@@ -44,7 +44,7 @@ def test_grid_writes_a_library(library, salts):
 
 def test_grid_draws_a_single_structure(salts, call):
     done = call("screen", "grid", "new.cif", "--out", "one.h5")
-    assert done.code == 0 and (salts / "one.png").stat().st_size > 10_000
+    assert done.code == 0 and (salts / "one-grid.png").stat().st_size > 10_000
     assert "1 structures" in done.out
 
 
@@ -68,28 +68,50 @@ def test_similar_compares_structures_with_each_other(salts, call):
     assert (salts / "pairs" / "similar.png").exists()
 
 
-@pytest.mark.parametrize("model", ["nearest", "boosting", "kernel"])
+def predictions(folder):
+    return {r["property"]: r for r in json.loads((folder / "modulus" / "predictions.json").read_text())}
+
+
+@pytest.mark.parametrize("model", ["nearest", "kernel"])
 def test_modulus_predicts_and_explains(library, salts, call, model):
+    """RbCl from KCl or KBr."""
     done = call("screen", "modulus", "new.cif", "--library", library, "--model", model)
     assert done.code == 0, done
-    (record,) = json.loads((salts / "modulus" / "predictions.json").read_text())
-    assert 5 < record["K_VRH"] < 120 and len(record["neighbours"]) == 3
+    record = predictions(salts)["K_VRH"]
+    assert 10 < record["value"] < 35 and len(record["neighbours"]) == 3 and not record["outside"]
     assert record["neighbours"][0]["formula"] in ("KCl", "KBr")
     assert (salts / "modulus" / "predictions.csv").exists() and "8 of 8 entries" in done.out
     if model == "nearest":
-        assert record["K_VRH"] == record["neighbours"][0]["K_VRH"]
+        assert record["value"] == record["neighbours"][0]["value"]
+        assert predictions(salts)["G_VRH"]["value"] == pytest.approx(0.6 * record["value"], abs=0.06)
+
+
+def test_all_neighbours_of_a_mean_are_named(library, salts, call):
+    done = call("screen", "modulus", "new.cif", "--library", library, "-k", 5)
+    near = predictions(salts)["K_VRH"]["neighbours"]
+    weights = 1 / np.array([n["distance"] for n in near])
+    expected = weights @ [n["value"] for n in near] / weights.sum()
+    assert (
+        done.code == 0 and len(near) == 5 and predictions(salts)["K_VRH"]["value"] == pytest.approx(expected, rel=1e-4)
+    )
 
 
 def test_fitted_models_are_used_again(library, salts, call):
-    arguments = "screen", "modulus", "new.cif", "--library", library, "--model", "kernel", "--fitted", "k.skops"
+    """Only for the library and the options they were fitted with."""
+    arguments = "screen", "modulus", "new.cif", "--library", library, "--fitted", "k.skops", "--model"
     outputs = []
     for text in ("wrote the models to k.skops", "models of k.skops"):
-        done = call(*arguments)
+        done = call(*arguments, "kernel")
         assert done.code == 0 and text in done.out
         outputs.append((salts / "modulus" / "predictions.json").read_text())
     assert outputs[0] == outputs[1]
-    other = call("screen", "modulus", "new.cif", "--library", library, "--fitted", "k.skops")
-    assert other.code == 2 and "EmdKernelRidge" in other.err
+    assert call("screen", "grid", "cifs", "--properties", "moduli.csv", "--out", "s50.h5", "--groups", 50).code == 0
+    others = [((*arguments, "nearest"), "model 'kernel' there, 'nearest' here"),
+              ((*arguments, "kernel", "--seed", 3), "seed 0 there, 3 here"),
+              ((*arguments[:4], "s50.h5", *arguments[5:], "kernel"), "library ")]  # fmt: skip
+    for other, message in others:
+        done = call(*other)
+        assert done.code == 2 and "another origin" in done.err and message in done.err, done
 
 
 def test_validation_writes_errors_and_a_figure(library, salts, call):
@@ -100,20 +122,42 @@ def test_validation_writes_errors_and_a_figure(library, salts, call):
     assert (salts / "modulus" / "parity.png").stat().st_size > 10_000
 
 
-def test_neighbours_without_a_value_say_so(salts, call):
-    """Unknown moduli are not learnt from, and null in JSON."""
-    (salts / "some.csv").write_text("name,K_VRH\nNaCl,24\nMgO,155\n")
+def test_small_and_constant_values_can_be_validated(salts, call):
+    """Any positive property: nothing knows of GPa; what is not defined is null."""
+    lines = "name,gap,same", *(f"{name},{0.001 * k},7" for name, k in MODULI.items())
+    (salts / "gaps.csv").write_text("\n".join(lines) + "\n")
+    assert call("screen", "grid", "cifs", "--properties", "gaps.csv", "--out", "gaps.h5").code == 0
+    options = "--property", "gap", "--property", "same", "--folds", 4
+    done = call("screen", "modulus", "--library", "gaps.h5", "--validate", *options)
+    found = json.loads((salts / "modulus" / "validation.json").read_text())
+    assert done.code == 0 and found["same"]["r2"] is None and 0 < found["gap"]["mae"] < 0.1
+
+
+def test_only_what_is_known_explains(salts, call):
+    """Crystals without a usable value are not learnt from, and not named as a reason."""
+    (salts / "some.csv").write_text("name,K_VRH\nNaCl,24\nMgO,155\nKCl,-5\nKBr,900\nCaO,\n")
     assert call("screen", "grid", "cifs", "--properties", "some.csv", "--out", "some.h5").code == 0
     done = call("screen", "modulus", "new.cif", "--library", "some.h5")
-    (record,) = json.loads((salts / "modulus" / "predictions.json").read_text())
-    assert done.code == 0 and record["K_VRH"] == 24 and "unknown" in done.out and "2 of 8 entries" in done.out
-    assert record["neighbours"][0]["K_VRH"] is None
+    record = predictions(salts)["K_VRH"]
+    assert done.code == 0 and record["value"] == 24 and "2 of 8 entries" in done.out
+    assert [n["formula"] for n in record["neighbours"]] == ["NaCl", "MgO"]
 
 
 def test_far_structures_are_marked(library, salts, call):
     ase.io.write("gold.cif", bulk("Au", a=7.0))
     done = call("screen", "modulus", "gold.cif", "--library", library)
-    assert "outside" in done.out and "warning: 1 of 1" in done.out
+    assert "outside" in done.out and "warning: 2 of 2" in done.out
+
+
+def test_folders_of_one_name_are_told_apart(salts, call):
+    """A folder of calculations: names are paths, also for properties."""
+    for name in ("NaCl", "KCl"):
+        (salts / "runs" / name).mkdir(parents=True)
+        ase.io.write(salts / "runs" / name / "POSCAR", bulk(name, "rocksalt", a=SALTS[name]), format="vasp")
+    (salts / "runs.csv").write_text("name,K_VRH\nNaCl/POSCAR,24\nKCl/POSCAR,18\n")
+    assert call("screen", "grid", "runs", "--properties", "runs.csv", "--out", "runs.h5").code == 0
+    found = Library.load(salts / "runs.h5")
+    assert dict(zip(found.names, found.property("K_VRH"), strict=True)) == {"NaCl/POSCAR": 24, "KCl/POSCAR": 18}
 
 
 def test_refused_structures_are_named_and_the_others_kept(salts, call):
@@ -143,12 +187,28 @@ def test_refusals(library, salts, call):
     ase.io.write("molecule.xyz", Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.74]]))
     (salts / "odd.csv").write_text("name,K\nnobody,3\n")
     (salts / "words.csv").write_text("name,K\nMgO,hard\n")
+    (salts / "header.csv").write_text("name,K,K\nMgO,1,2\n")
+    (salts / "short.csv").write_text("name,K\nMgO\n")
+    (salts / "latin.csv").write_bytes("name,K\nMgO,1 \xe9\n".encode("latin-1"))
     (salts / "twice.csv").write_text("name,K\nMgO,1\nMgO,2\n")
     cases = [
         (("grid", "nowhere.cif"), "no file or folder"),
         (("grid", "molecule.xyz"), "periodic in three directions"),
         (("grid", "cifs", "--properties", "odd.csv"), "'nobody'"),
-        (("grid", "cifs", "--properties", "words.csv"), "no numbers"),
+        (("grid", "cifs", "--properties", "words.csv"), "row 2, column 'K' is a finite number or empty; found 'hard'"),
+        (("grid", "cifs", "--properties", "header.csv"), "distinct names"),
+        (("grid", "cifs", "--properties", "short.csv"), "row 2 has 1 cells; the header has 2"),
+        (("grid", "cifs", "--properties", "latin.csv"), "UTF-8"),
+        (("grid", "cifs", "--cutoff", "inf"), "finite"),
+        (("grid", "cifs", "--cutoff", 1e13), "memory"),
+        (("grid", "cifs", "--smearing", 1e9), "smearing"),
+        (("grid", "new.cif", "--figure", "x.foo"), ".png, .pdf, .svg"),
+        (("grid", "new.cif", "--out", "x.png", "--figure", "x.png"), "file of its own"),
+        (("similar", "cifs", "--structure", "nan"), "weights"),
+        (("modulus", "new.cif", "--library", library, "--seed", -1), "seed"),
+        (("modulus", "new.cif", "--library", library, "--model", "boosting"), "at least 50 entries"),
+        (("modulus", "new.cif", "--library", library, "--fitted", "none/k.skops"), "cannot be written"),
+        (("modulus", "new.cif", "--library", library, "--fitted", "moduli.csv"), "no file of models"),
         (("grid", "cifs", "--groups", 0), "groups"),
         (("grid", "cifs", "--out", "none/library.h5"), "cannot be written"),
         (("grid", "cifs", "--properties", "twice.csv"), "names a structure twice"),

@@ -56,3 +56,10 @@ def other_cells(atoms, seed=0):
         make_supercell(atoms, [[1, 1, 0], [0, 1, 0], [2, 0, 1]]),
         turned[rng.permutation(len(turned))],
     ]
+
+
+def histograms():
+    """Two sets of twenty sparse histograms (20, 50) of unit mass."""
+    rng = np.random.default_rng(0)
+    found = rng.exponential(size=(2, 20, 50)) * (rng.uniform(size=(2, 20, 50)) < 0.3)
+    return found / found.sum(-1, keepdims=True)

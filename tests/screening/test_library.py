@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from crystals import perovskite, random_crystal
 
 from anharmonic.errors import AnharmonicError, FileFormatError
@@ -61,6 +62,7 @@ def files(tmp_path):
     (tmp_path / "bad" / "broken.cif").write_text("data_\nloop_\n_atom_site_label\n")
     (tmp_path / "bad" / "alloy.cif").write_text(CIF)
     (tmp_path / "bad" / "empty.extxyz").write_text("")
+    (tmp_path / "bad" / "cut.jsonl").write_text(json.dumps(records[0]) + "\n" + json.dumps(records[1])[:40] + "\n7\n")
     return tmp_path
 
 
@@ -69,6 +71,8 @@ def test_structures_are_read(files):
     entries, refused = read_entries([files / "one.cif", files / "POSCAR", files / "frames.extxyz"])
     assert not refused
     assert [e.name for e in entries] == ["one", "POSCAR", "frames#0", "frames#1", "frames#2"]
+    twice, _ = read_entries([files / "one.cif", files / "one.cif"])
+    assert [e.name for e in twice] == ["one", "one (2)"]
     assert entries[3].properties == {"bulk_modulus": 101.0}
     np.testing.assert_allclose(entries[0].atoms.get_volume(), 3.905**3, rtol=1e-6)
 
@@ -89,13 +93,24 @@ def test_nothing_is_dropped_in_silence(files):
     entries, unread = read_entries([files / "bad"])
     described = describe([*entries, Entry("molecule", bulk("Cu").repeat(1))])
     reasons = {r.name.rsplit("/")[-1]: r.reason for r in (*unread, *described.refused)}
-    assert set(reasons) == {"broken.cif", "alloy", "empty.extxyz"} and described.names == ("molecule",)
+    assert set(reasons) == {"broken.cif", "alloy", "empty.extxyz", "cut.jsonl#1", "cut.jsonl#2"}
+    assert described.names == ("mp-1", "molecule") and "found 7" in reasons["cut.jsonl#2"]
     assert "partly occupied" in reasons["alloy"]
     with pytest.raises(AnharmonicError, match="no file or folder"):
         read_entries([files / "nowhere"])
     (files / "hollow").mkdir()
     with pytest.raises(AnharmonicError, match="no structure under"):
         read_entries([files / "hollow"])
+
+
+def test_energies_of_frames_are_properties(tmp_path):
+    """ASE keeps them apart from the other numbers; an occupancy that is a number is no occupancy."""
+    atoms = bulk("Cu")
+    atoms.info["occupancy"] = 0.9
+    atoms.calc = SinglePointCalculator(atoms, energy=-3.5)
+    ase.io.write(tmp_path / "one.extxyz", atoms)
+    entries, _ = read_entries([tmp_path / "one.extxyz"])
+    assert entries[0].properties == {"energy": -3.5, "occupancy": 0.9} and len(describe(entries)) == 1
 
 
 @pytest.fixture

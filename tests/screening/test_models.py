@@ -84,8 +84,8 @@ def test_models_survive_their_file(library, tmp_path, name):
     """Without pickle; the predictions are the same to the last bit."""
     values = library.property("K")
     model = make_model(name).fit(library.part(slice(0, 120)), values[:120])
-    save_models(tmp_path / "models.skops", {"K": model})
-    found = load_models(tmp_path / "models.skops")["K"]
+    save_models(tmp_path / "models.skops", {"K": model}, {"library": library.digest(), "k": 1})
+    found = load_models(tmp_path / "models.skops", {"library": library.digest()})["K"]
     np.testing.assert_array_equal(found.predict(library), model.predict(library))
 
 
@@ -96,10 +96,26 @@ def test_strange_files_are_refused(tmp_path):
 
     skops.io.dump({"K": FunctionTransformer(hardness)}, tmp_path / "odd.skops")
     with pytest.raises(FileFormatError, match="hardness.*not read"):
-        load_models(tmp_path / "odd.skops")
+        load_models(tmp_path / "odd.skops", {})
     (tmp_path / "bad.skops").write_bytes(b"PK nonsense")
-    with pytest.raises(FileFormatError, match="damaged"):
-        load_models(tmp_path / "bad.skops")
+    skops.io.dump([1, 2], tmp_path / "list.skops")
+    for name in ("bad", "list"):
+        with pytest.raises(FileFormatError, match="damaged"):
+            load_models(tmp_path / f"{name}.skops", {})
+    save_models(tmp_path / "other.skops", {}, {"library": "abc"})
+    with pytest.raises(FileFormatError, match="library 'abc' there, 'xyz' here"):
+        load_models(tmp_path / "other.skops", {"library": "xyz"})
+
+
+def test_small_and_doubled_libraries(library):
+    """Too few entries are refused; crystals that are all the same are not divided by."""
+    few, values = library.part(slice(0, 7)), library.property("K")[:7]
+    for name, least in (("kernel", 8), ("boosting", 50)):
+        with pytest.raises(AnharmonicError, match=f"at least {least} entries"):
+            make_model(name).fit(few, values)
+    same = library.part(np.zeros(9, int))
+    np.testing.assert_allclose(make_model("kernel").fit(same, np.full(9, 3.0)).predict(same), 3.0, rtol=1e-6)
+    assert library.digest() == library.part(slice(None)).digest() != few.digest()
 
 
 def test_outliers_are_left_out():
@@ -125,13 +141,16 @@ def test_scores_by_hand():
 
 
 @pytest.mark.parametrize("model", [lasso, ridge, lambda: kernel_ridge(60)])
-def test_linear_and_kernel_models_on_any_descriptor(crystals, model):
+def test_linear_and_kernel_models_on_any_descriptor(crystals, model, tmp_path):
     """Powder patterns of the same crystals."""
     rows = np.array([powder(atoms) for atoms in crystals])
     values = np.array([hardness(atoms) for atoms in crystals])
     order = np.random.default_rng(0).permutation(len(values))
     train, test = order[50:], order[:50]
-    predicted = model().fit(rows[train], values[train]).predict(rows[test])
+    fitted = model().fit(rows[train], values[train])
+    predicted = fitted.predict(rows[test])
+    save_models(tmp_path / "linear.skops", {"K": fitted}, {})
+    np.testing.assert_array_equal(load_models(tmp_path / "linear.skops", {})["K"].predict(rows[test]), predicted)
     assert predicted.shape == (50,) and (predicted > 0).all()
     dummy = np.full(50, np.median(values[train]))
     assert scores(values[test], predicted).relative < 0.55 * scores(values[test], dummy).relative

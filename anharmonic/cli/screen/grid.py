@@ -8,7 +8,9 @@ import typer
 from anharmonic.cli.screen import options as opt
 from anharmonic.errors import AnharmonicError
 
-GRID = "Descriptor"
+GRID, MAP = "Descriptor", "Heat map"
+"""Panels of the help."""
+FORMATS = (".png", ".pdf", ".svg")
 
 
 def grid(
@@ -31,12 +33,15 @@ def grid(
     groups: Annotated[
         int, typer.Option("--groups", rich_help_panel=GRID, help="Neighbours of each site, a group for each rank.")
     ] = 100,
+    levels: Annotated[
+        int, typer.Option("--levels", rich_help_panel=GRID, help="Distances kept of each group, means over its sites.")
+    ] = 12,
     cutoff: Annotated[
-        float, typer.Option("--cutoff", rich_help_panel=GRID, metavar="Å", help="Length of the histograms.")
+        float, typer.Option("--cutoff", rich_help_panel=MAP, metavar="Å", help="Length of the histograms.")
     ] = 10.0,
-    width: Annotated[float, typer.Option("--width", rich_help_panel=GRID, metavar="Å", help="Of a bin.")] = 0.1,
+    width: Annotated[float, typer.Option("--width", rich_help_panel=MAP, metavar="Å", help="Of a bin.")] = 0.1,
     smearing: Annotated[
-        float, typer.Option("--smearing", rich_help_panel=GRID, metavar="Å", help="Of each distance; 0 for none.")
+        float, typer.Option("--smearing", rich_help_panel=MAP, metavar="Å", help="Of each distance; 0 for none.")
     ] = 0.1,
     quiet: opt.Quiet = False,
 ):  # fmt: skip
@@ -51,35 +56,39 @@ def grid(
     A library is what `similar` and `modulus` search. Structures that cannot be described are named with the reason,
     here and in the library; the exit code is 2 if none can.
     """
-    import numpy as np
-
-    from anharmonic.cli.terminal import show, table
+    from anharmonic.cli.terminal import show
     from anharmonic.screening import GridSettings
-    from anharmonic.screening import grid as grid_of
-    from anharmonic.screening.reading import read_entries
 
-    settings = GridSettings(groups=groups, cutoff=cutoff, width=width, smearing=smearing)
-    library = opt.described(files, settings, quiet, properties)
-    _writable(out)
+    settings = GridSettings(groups=groups, cutoff=cutoff, width=width, smearing=smearing, levels=levels)
+    opt.writable(out)
+    if figure and (figure.suffix not in FORMATS or figure == out):
+        raise AnharmonicError(f"a figure is a file of its own, one of {', '.join(FORMATS)}; found {figure}")
+    library, first = opt.described(files, settings, quiet, properties)
     library.save(out)
     lines = [f"wrote {len(library)} structures to {out}, {len(library.refused)} refused"]
     if figure or len(library) == 1:
-        from anharmonic.interfaces.screening_figures import draw_grid
-
-        path = figure or out.with_suffix(".png")
-        entry = next(e for e in read_entries(files)[0] if e.name == library.names[0])
-        draw_grid(grid_of(entry.atoms, settings), settings.edges, f"{library.formulas[0]} ({entry.name})", path)
-        lines.append(f"wrote the GRID of {entry.name} to {path}")
-    known = np.isfinite(library.properties).sum(axis=0)
-    rows = [
-        (name, int(n), *(f"{x:.4g}" for x in np.nanquantile(values, (0, 0.5, 1))))
-        for name, n, values in zip(library.property_names, known, library.properties.T, strict=True)
-    ]
-    shown = [table("Properties", ("<name", "known", "least", "median", "greatest"), rows)] if rows else []
-    show(*shown, *lines)
+        path = figure or out.with_name(f"{out.stem}-grid.png")
+        _draw(first, library.formulas[0], settings, path)
+        lines.append(f"wrote the GRID of {first.name} to {path}")
+    show(*_properties(library), *lines)
 
 
-def _writable(path):
-    """Refuse a path whose folder is missing, before anything is lost."""
-    if path.is_dir() or not path.parent.is_dir():
-        raise AnharmonicError(f"{path} cannot be written: it is a folder, or its folder is missing")
+def _draw(entry, formula, settings, path):
+    """The heat map of a structure."""
+    from anharmonic.interfaces.screening_figures import draw_grid
+    from anharmonic.screening import grid as grid_of
+
+    draw_grid(grid_of(entry.atoms, settings), settings.edges, f"{formula} ({entry.name})", path)
+
+
+def _properties(library):
+    """A table of the properties, if there are any."""
+    import numpy as np
+
+    from anharmonic.cli.terminal import table
+
+    rows = []
+    for name, values in zip(library.property_names, library.properties.T, strict=True):
+        known = values[np.isfinite(values)]
+        rows.append((name, len(known), *(f"{x:.4g}" for x in np.quantile(known, (0, 0.5, 1)))))
+    return [table("Properties", ("<name", "known", "least", "median", "greatest"), rows)] if rows else []

@@ -1,6 +1,7 @@
 """Options and small services that the screening commands share."""
 
 import csv
+import math
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from anharmonic.errors import AnharmonicError
 DISTANCE = "Distance"
 """Panel of the help."""
 
-Library = Annotated[
+LibraryFile = Annotated[
     Path,
     typer.Option("--library", metavar="FILE", help="Described structures, made by `anharmonic screen grid`."),
 ]
@@ -35,13 +36,14 @@ def counting(text, quiet=False):
     from anharmonic.cli.terminal import messages
 
     console = messages()
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _rate(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _Rate():
+def _rate():
+    """A column of the progress bar: how many a second."""
     from rich.progress import ProgressColumn
     from rich.text import Text
 
@@ -53,7 +55,7 @@ def _Rate():
 
 
 def described(files, settings, quiet, properties=None):
-    """The library of the crystals in files and folders; complains about those refused.
+    """The library of the crystals in files and folders, and the first of them; complains about those refused.
 
     Raises
     ------
@@ -66,12 +68,13 @@ def described(files, settings, quiet, properties=None):
 
     with counting("reading", quiet) as progress:
         entries, unread = read_entries(files, progress)
-    entries = with_properties(entries, properties) if properties else entries
+    entries = with_properties(entries, properties, {r.name for r in unread}) if properties else entries
     with counting("describing", quiet) as progress:
         library = describe(entries, settings, progress)
     library = replace(library, refused=(*unread, *library.refused))
     complain(library.refused, len(library))
-    return library
+    refused = {r.name for r in library.refused}
+    return library, next(entry for entry in entries if entry.name not in refused)
 
 
 def complain(refused, kept):
@@ -91,25 +94,69 @@ def complain(refused, kept):
         say(f"refused {one.name}: {one.reason}")
 
 
-def with_properties(entries, path):
-    """The entries with more properties, of a CSV file whose first column holds the names."""
-    from anharmonic.screening import Entry
+def with_properties(entries, path, unread=()):
+    """The entries with more properties, of a CSV file whose first column holds the names.
 
-    with open(path, newline="", encoding="utf-8") as file:
-        table = list(csv.reader(file))
-    if len(table) < 2 or len(table[0]) < 2:
-        raise AnharmonicError(f"{path} is a CSV file with a header, names in the first column, numbers in the others")
-    known = {row[0]: row[1:] for row in table[1:] if row}
-    if len(known) < sum(map(bool, table[1:])):
-        raise AnharmonicError(f"{path} names a structure twice")
-    missing = sorted(set(known) - {entry.name for entry in entries})
+    Raises
+    ------
+    AnharmonicError
+        If the file is no such table, or names a structure that nothing was read of.
+    """
+    from dataclasses import replace
+
+    names, known = _properties_table(path)
+    missing = sorted(set(known) - {entry.name for entry in entries} - set(unread))
     if missing:
-        raise AnharmonicError(f"{path} names {missing[0]!r} and {len(missing) - 1} others that no structure has")
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise AnharmonicError(f"{path} names {missing[0]!r}{more}, which no structure has; one is {entries[0].name!r}")
+    found = []
+    for entry in entries:
+        own = dict(zip(names, known.get(entry.name, ()), strict=False))
+        found.append(replace(entry, properties=entry.properties | {k: v for k, v in own.items() if v is not None}))
+    return found
+
+
+def _properties_table(path):
+    """Names of the columns, and by structure their values, None where a cell is empty."""
     try:
-        numbers = {n: {k: float(v) for k, v in zip(table[0][1:], row, strict=True) if v} for n, row in known.items()}
-    except ValueError as error:
-        raise AnharmonicError(f"{path} has a row that is no numbers: {error}") from None
-    return [Entry(e.name, e.atoms, e.properties | numbers.get(e.name, {})) for e in entries]
+        with open(path, newline="", encoding="utf-8") as file:
+            header, *rows = [row for row in csv.reader(file) if row] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise AnharmonicError(f"{path} is no CSV file in UTF-8: {error}") from None
+    if not rows or len(header) < 2 or len(set(header)) < len(header) or "" in header[1:]:
+        raise AnharmonicError(f"{path} is a CSV file with a header of distinct names; structures in the first column")
+    known = {}
+    for number, row in enumerate(rows):
+        place = f"{path}, row {number + 2}"
+        if len(row) != len(header):
+            raise AnharmonicError(f"{place} has {len(row)} cells; the header has {len(header)}")
+        if row[0] in known:
+            raise AnharmonicError(f"{place} names a structure twice: {row[0]!r}")
+        cells = list(zip(header, row, strict=True))[1:]
+        known[row[0]] = [_number(cell, f"{place}, column {name!r}") for name, cell in cells]
+    return header[1:], known
+
+
+def _number(cell, place):
+    """A finite number, or None."""
+    try:
+        value = float(cell) if cell.strip() else None
+    except ValueError:
+        value = math.nan
+    if value is not None and not math.isfinite(value):
+        raise AnharmonicError(f"{place} is a finite number or empty; found {cell!r}")
+    return value
+
+
+def writable(path):
+    """Refuse a file whose folder is missing, before anything is computed for it.
+
+    Raises
+    ------
+    AnharmonicError
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise AnharmonicError(f"{path} cannot be written: it is a folder, or its folder is missing")
 
 
 def write_csv(path, rows):

@@ -9,6 +9,8 @@ from anharmonic.cli.options import out_option, output_folder
 from anharmonic.cli.screen import options as opt
 from anharmonic.errors import AnharmonicError
 
+SHOWN, MATRIX = 60, 1000
+"""Rows of the table on the screen, and structures up to which their matrix is drawn."""
 Out = Annotated[Path, out_option("similar.csv, similar.json and similar.png")]
 
 
@@ -42,7 +44,7 @@ def similar(
 
     metric, folder = Metric(structure, composition), output_folder(out)
     known = Library.load(library) if library else None
-    queries = opt.described(files, known.settings if known else None, quiet)
+    queries, _ = opt.described(files, known.settings if known else None, quiet)
     if neighbours < 1 or (known is None and len(queries) < 2):
         raise AnharmonicError(
             "nothing to compare: give --library, or two structures or more, and at least one neighbour"
@@ -54,14 +56,16 @@ def similar(
     opt.write_csv(folder / "similar.csv", found)
     opt.write_json(folder / "similar.json", found)
     files = ["similar.csv", "similar.json"]
-    if len(queries) > 1:
+    if 1 < len(queries) <= MATRIX:
         from anharmonic.interfaces.screening_figures import draw_matrix
 
         draw_matrix(queries.names, distance_matrix(rows), folder / "similar.png")
         files.append("similar.png")
     columns = ("<structure", "<formula", "rank", "<neighbour", "<formula", "distance", "structure (Å)", "composition")
     show(
-        table("Nearest", columns, [[_short(v) for v in record.values()] for record in found]),
+        table("Nearest", columns, [[_short(v) for v in record.values()] for record in found[:SHOWN]]),
+        *([f"and {len(found) - SHOWN} more rows in similar.csv"] if len(found) > SHOWN else []),
+        *([f"no figure: the matrix of {len(queries)} structures is more than {MATRIX} wide"] * (len(queries) > MATRIX)),
         f"wrote {', '.join(files)} to {folder}",
     )
 

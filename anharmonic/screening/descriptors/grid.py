@@ -15,6 +15,8 @@ from anharmonic.screening.descriptors.neighbours import neighbour_distances
 
 REACH = 6.0
 """Standard deviations of the smearing that are counted."""
+MOST_BINS = 20_000_000
+"""Of a whole GRID."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,15 @@ class GridSettings:
             if not (isinstance(value, int) and value >= least):
                 raise AnharmonicError(f"{name} is a whole number from {least} on; found {value!r}")
         for name in ("cutoff", "width"):
-            if not getattr(self, name) > 0:
-                raise AnharmonicError(f"{name} is above 0 A; found {getattr(self, name):g}")
-        if not self.smearing >= 0:
-            raise AnharmonicError(f"smearing is 0 A or more; found {self.smearing:g}")
+            if not 0 < getattr(self, name) < np.inf:
+                raise AnharmonicError(f"{name} is a finite number above 0 A; found {getattr(self, name):g}")
+        if not 0 <= self.smearing <= self.cutoff:
+            raise AnharmonicError(f"smearing is from 0 A to the cutoff; found {self.smearing:g}")
+        if self.groups * self.cutoff / self.width > MOST_BINS:
+            raise AnharmonicError(
+                f"{self.groups} groups of {self.cutoff / self.width:.3g} bins are more than memory is expected to hold "
+                f"({MOST_BINS:.0e}); ask for fewer groups, a smaller cutoff or wider bins"
+            )
         if abs(self.bins * self.width - self.cutoff) > 1e-6 * self.cutoff:
             raise AnharmonicError(f"the cutoff is a multiple of the width; found {self.cutoff:g} and {self.width:g} A")
 

@@ -1,6 +1,7 @@
 """Sorted distances from every site to its nearest neighbours."""
 
 import numpy as np
+from ase.geometry import minkowski_reduce
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.screening.entries import check_structure
@@ -50,7 +51,8 @@ def neighbour_distances(atoms, count):
 
 def _nearest(atoms, count):
     """Sorted distances (n_sites, count) of all sites; the sphere grows until every site has enough neighbours."""
-    cell, positions = atoms.cell.array, atoms.positions
+    cell, _ = minkowski_reduce(atoms.cell.array)  # skewed cells have many images within the sphere
+    positions = np.linalg.solve(cell.T, atoms.positions.T).T % 1 @ cell
     density = len(atoms) / abs(np.linalg.det(cell))
     radius = MARGIN * (3 * count / (4 * np.pi * density)) ** (1 / 3)
     while True:

@@ -7,6 +7,8 @@ It is the same for every cell of a crystal, every origin and every orientation, 
 from dataclasses import dataclass
 
 import numpy as np
+from ase import Atoms
+from ase.geometry import minkowski_reduce
 from scipy.special import ndtr
 
 from anharmonic.errors import AnharmonicError
@@ -63,6 +65,7 @@ def powder(atoms, settings=None):
     """
     settings = settings or PowderSettings()
     check_structure(atoms)
+    atoms = Atoms(atoms.numbers, atoms.positions, cell=minkowski_reduce(atoms.cell.array)[0], pbc=True)
     indices = _indices(atoms, settings.longest + REACH * settings.smearing)
     total, edges = np.zeros(settings.bins), settings.width * np.arange(settings.bins + 1)
     for part in np.array_split(indices, max(1, len(indices) * len(atoms) // CHUNK)):

@@ -60,6 +60,11 @@ def quantile_emd(one, other):
     return abs(np.asarray(one, float) - np.asarray(other, float)).mean((-2, -1))
 
 
+def euclidean_distance(one, other):
+    """Euclid's distance between two descriptors of any common shape."""
+    return float(np.linalg.norm(np.asarray(one, float) - np.asarray(other, float)))
+
+
 def cosine_dissimilarity(one, other):
     """One minus the cosine between two descriptors of any common shape."""
     one, other = (np.asarray(x, float).ravel() for x in (one, other))

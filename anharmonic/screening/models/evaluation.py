@@ -34,23 +34,31 @@ class Scores:
         return f"MAE {self.mae:.2f}, median {self.median:.2f}, RMSE {self.rmse:.2f}, R2 {self.r2:.3f}"
 
     def asdict(self):
-        """As plain numbers."""
-        return asdict(self)
+        """As plain numbers; None for what is not defined."""
+        return {name: value if np.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 def scores(true, predicted):
     """Errors of predictions (n,) of positive values (n,)."""
-    error = np.asarray(predicted, float) - true
+    error, spread = np.asarray(predicted, float) - true, float(((true - np.mean(true)) ** 2).sum())
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = float(np.mean(abs(np.log(np.maximum(predicted, 1e-9) / true))))
     return Scores(
         mae=float(abs(error).mean()),
         median=float(np.median(abs(error))),
         rmse=float(np.sqrt((error**2).mean())),
-        r2=float(1 - (error**2).sum() / ((true - true.mean()) ** 2).sum()),
+        r2=float(1 - (error**2).sum() / spread) if spread else float("nan"),
         relative=relative,
         count=len(error),
     )
+
+
+def enough(count, model, least):
+    """Refuse to fit a model to too few entries."""
+    if count < least:
+        raise AnharmonicError(
+            f"the model {model} needs at least {least} entries to learn from; found {count}: try nearest"
+        )
 
 
 def splits(count, folds=5, seed=0):

@@ -7,10 +7,11 @@ import numpy as np
 from anharmonic.screening.distances.nearest import distance_matrix
 from anharmonic.screening.extras import extra
 from anharmonic.screening.metric import Metric
+from anharmonic.screening.models.evaluation import enough
 
 GAMMAS, ALPHAS = (0.3, 1.0, 3.0), (1e-3, 1e-2, 1e-1)
-SEARCHED, FOLDS = 2000, 4
-"""Entries on which the hyperparameters are chosen, and parts of their cross-validation."""
+LEAST, SEARCHED, FOLDS = 8, 2000, 4
+"""Entries that are needed, entries on which the hyperparameters are chosen, and parts of their cross-validation."""
 
 
 @dataclass
@@ -31,6 +32,7 @@ class EmdKernelRidge:
 
     def fit(self, library, values):
         """Fit positive values (n,) of the entries of a library."""
+        enough(len(library), "kernel", LEAST)
         rows, target = self.metric.rows(library), np.log(values)
         self.mean_ = target.mean()
         chosen = np.random.default_rng(self.seed).permutation(len(rows))[:SEARCHED]
@@ -55,10 +57,11 @@ class EmdKernelRidge:
     def _search(self, rows, target):
         """Median distance, gamma and ridge of the least mean absolute error."""
         distances, found = distance_matrix(rows), []
-        scale = float(np.median(distances))
+        apart = distances[distances > 0]
+        scale = float(np.median(apart)) if len(apart) else 1.0
         for gamma in GAMMAS:
             search = extra("sklearn.model_selection").GridSearchCV(
-                _ridge(), {"alpha": ALPHAS}, cv=min(FOLDS, len(rows)), scoring="neg_mean_absolute_error"
+                _ridge(), {"alpha": ALPHAS}, cv=FOLDS, scoring="neg_mean_absolute_error"
             )
             search.fit(np.exp(-gamma / scale * distances), target)
             found.append((-search.best_score_, gamma, search.best_params_["alpha"]))

@@ -74,33 +74,49 @@ TYPES = [
         "models.nearest.NearestNeighbours", "models.trees.Boosting",
     )),
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._regression.mean_absolute_error",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split.KFold",
 ]  # fmt: skip
 """What a file of models may hold besides arrays and what skops trusts by itself."""
 
 
-def save_models(path, models):
-    """Write fitted models, by property, without pickle (skops)."""
+def save_models(path, models, origin):
+    """Write fitted models, by property, without pickle (skops).
+
+    Parameters
+    ----------
+    path : path-like
+    models : dict of str to model
+    origin : dict of str to plain values
+        What they were fitted to and with; `load_models` compares it.
+    """
     with replacing(path) as part:
-        extra("skops.io").dump(models, part)
+        extra("skops.io").dump({"origin": origin, "models": models}, part)
 
 
-def load_models(path):
+def load_models(path, origin):
     """Models by property, as `save_models` wrote them.
 
     Raises
     ------
     FileFormatError
-        If the file is damaged, or holds types that models do not have.
+        If the file is damaged, holds types that models do not have, or models of another origin.
     """
     skops = extra("skops.io")
     try:
         unknown = set(skops.get_untrusted_types(file=path)) - set(TYPES)
         if unknown:
             raise FileFormatError(f"{path} holds {', '.join(sorted(unknown))}, which are no models; it is not read")
-        return skops.load(path, trusted=TYPES)
+        found = skops.load(path, trusted=TYPES)
+        stored, models = found["origin"], found["models"]
     except FileNotFoundError:
         raise
     except FileFormatError:
         raise
     except Exception as error:  # a file may be damaged in any way
         raise FileFormatError(f"{path} is no file of models, or is damaged: {error}") from None
+    other = [f"{k} {stored.get(k)!r} there, {origin[k]!r} here" for k in origin if stored.get(k) != origin[k]]
+    if other:
+        raise FileFormatError(f"the models in {path} are of another origin: {'; '.join(other)}. Choose a new file")
+    return models

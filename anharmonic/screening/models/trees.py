@@ -6,10 +6,13 @@ import numpy as np
 
 from anharmonic.screening.composition import statistics
 from anharmonic.screening.extras import extra
+from anharmonic.screening.models.evaluation import enough
 
 NEAR, FAR = 12, 60
 """Groups of GRID of which several levels, and the mean, are features."""
 PARTS = 4
+LEAST = 50
+"""Entries below which the trees have no branches."""
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Boosting:
 
     def fit(self, library, values):
         """Fit values (n,) of the entries of a library."""
+        enough(len(library), "boosting", LEAST)
         self.model_ = (
             extra("sklearn.ensemble")
             .HistGradientBoostingRegressor(
