@@ -8,13 +8,11 @@ distances as a histogram are a row of GRID; the sum of all rows is the radial di
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.screening.descriptors.neighbours import neighbour_distances
+from anharmonic.screening.descriptors.smearing import smeared
 
-REACH = 6.0
-"""Standard deviations of the smearing that are counted."""
 MOST_BINS = 20_000_000
 """Of a whole GRID."""
 
@@ -102,23 +100,13 @@ def grid_of_distances(distances, weights, settings):
     if settings.smearing == 0:
         columns = np.floor(distances / settings.width + 1e-9).astype(int)
     else:
-        columns, spread = _smeared(distances, settings)
+        columns, spread = smeared(distances, settings.width, settings.smearing)
         rows, shares = rows[..., None], shares[..., None] * spread
     rows, columns, shares = (x.ravel() for x in np.broadcast_arrays(rows, columns, shares))
     inside = (columns >= 0) & (columns < settings.bins)
     cells = rows[inside] * settings.bins + columns[inside]
     total = np.bincount(cells, shares[inside], minlength=distances.shape[1] * settings.bins)
     return total.reshape(-1, settings.bins)
-
-
-def _smeared(distances, settings):
-    """Bins (..., n) that a Gaussian around each distance reaches, and its integral over them."""
-    reach = REACH * settings.smearing
-    span = int(np.ceil(2 * reach / settings.width)) + 1
-    first = np.floor((distances - reach) / settings.width).astype(int)
-    edges = first[..., None] + np.arange(span + 1)
-    cumulative = ndtr((edges * settings.width - distances[..., None]) / settings.smearing)
-    return edges[..., :-1], np.diff(cumulative, axis=-1)
 
 
 def radial_distribution(grid):

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.geometry import minkowski_reduce
-from scipy.special import ndtr
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.screening.descriptors.reflections import FINEST, structure_factors
+from anharmonic.screening.descriptors.smearing import REACH, smeared
 from anharmonic.screening.entries import check_structure
 
-REACH = 6.0
-"""Standard deviations of the smearing that are counted."""
 MOST = 20_000_000
 """Terms (reflections times atoms) that fit into some gigabytes."""
 CHUNK = 2_000_000
@@ -70,22 +68,12 @@ def powder(atoms, settings=None):
     total, edges = np.zeros(settings.bins), settings.width * np.arange(settings.bins + 1)
     for part in np.array_split(indices, max(1, len(indices) * len(atoms) // CHUNK)):
         factors, lengths = structure_factors(atoms, part)
-        order = np.argsort(lengths)
-        total += _binned(lengths[order], 2 * abs(factors[order]) ** 2, edges, settings.smearing)
+        bins, shares = smeared(lengths, settings.width, settings.smearing)
+        shares = shares * (2 * abs(factors) ** 2)[:, None]
+        inside = (bins >= 0) & (bins < settings.bins)
+        total += np.bincount(bins[inside], shares[inside], minlength=settings.bins)
     shells = 4 / 3 * np.pi * np.diff(edges**3)
     return total / (shells * atoms.get_volume() * atoms.numbers.sum())
-
-
-def _binned(lengths, weights, edges, smearing):
-    """Weights of Gaussians around lengths within bins; their sum (bins,)."""
-    width = edges[1] - edges[0]
-    span = int(np.ceil(2 * REACH * smearing / width)) + 1
-    first = np.floor((lengths - REACH * smearing) / width).astype(int)
-    bins = first[:, None] + np.arange(span + 1)
-    shares = np.diff(ndtr((bins * width - lengths[:, None]) / smearing), axis=1) * weights[:, None]
-    bins = bins[:, :-1]
-    inside = (bins >= 0) & (bins < len(edges) - 1)
-    return np.bincount(bins[inside], shares[inside], minlength=len(edges) - 1)
 
 
 def _indices(atoms, longest):
