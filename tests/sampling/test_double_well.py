@@ -18,7 +18,7 @@ from anharmonic.sampling.monte_carlo import HybridMoves, SequentialMoves, SiteMo
 AXIS = np.linspace(-1.3, 1.3, 261)
 BATHS = [m for m in DYNAMICS if "piston" in m]
 """Every thermostat once; with a fixed cell the barostat has nothing to do."""
-QUICK = ["langevin, piston", "bussi, rescaling", "sites", "sequential"]
+QUICK = ["bussi, rescaling", "sites", "sequential"]
 """Methods tried in every run of the tests; the others belong to the slow ones."""
 MOVES = {
     "sites": lambda system, *cell: [SiteMoves.create(system.caged, system.supercell)],
@@ -123,6 +123,7 @@ def test_stretch_and_displacement_together(double_well, method):
         assert abs(density_scores(stretch, system.GRID, system.density(TEMPERATURE, power)[0])).max() > FINE
 
 
+@pytest.mark.slow
 def test_replica_exchange(double_well):
     """Four temperatures and pressures at once: stretch and energy of each."""
     found = two_atom_runs(double_well, "md")
