@@ -65,6 +65,11 @@ def standardise(atoms, primitive, symprec):
     return _ask_spglib(spglib.standardize_cell, cell, symprec, to_primitive=primitive, no_idealize=False)
 
 
+def equivalent_sites(cell, positions, numbers, symprec):
+    """For every site the first one that is symmetrically equivalent to it, shape (n_sites,), int."""
+    return _ask_spglib(spglib.get_symmetry_dataset, (cell, positions, numbers), symprec).equivalent_atoms
+
+
 def _ask_spglib(function, cell, symprec, **options):
     """Call spglib, which on failure returns None or raises: phonopy switches that for the whole process."""
     reason = "no symmetry found"

@@ -29,6 +29,11 @@ class Entry:
     atoms: Atoms
     properties: dict = field(default_factory=dict)
 
+    @property
+    def formula(self):
+        """Empirical formula, metals first."""
+        return self.atoms.get_chemical_formula("metal", empirical=True)
+
 
 def check_structure(atoms):
     """Refuse what is no crystal of whole atoms.

@@ -150,7 +150,7 @@ def _library(described, settings, refused):
     atoms = [entry.atoms for entry in entries]
     return Library(
         names=tuple(entry.name for entry in entries),
-        formulas=tuple(a.get_chemical_formula("metal", empirical=True) for a in atoms),
+        formulas=tuple(entry.formula for entry in entries),
         shares=np.array([fractions(a.numbers) for a in atoms], np.float32).reshape(len(atoms), HEAVIEST + 1),
         quantiles=np.array([q for _, q in described], np.float32).reshape(-1, settings.groups, settings.levels),
         volumes=np.array([a.get_volume() / len(a) for a in atoms]),

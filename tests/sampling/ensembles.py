@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.evaluation import Evaluator
@@ -97,3 +98,8 @@ def density_scores(values, grid, density):
 def thermal(temperature):
     """kT in eV."""
     return BOLTZMANN * temperature
+
+
+def slow_but(quick, methods):
+    """Parameters of a test, marked slow where they are not among the quick ones."""
+    return [m if m in quick else pytest.param(m, marks=pytest.mark.slow) for m in methods]

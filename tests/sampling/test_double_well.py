@@ -8,7 +8,7 @@ the z-scores divides right from wrong: 3 percent in temperature, one power of th
 
 import numpy as np
 import pytest
-from ensembles import density_scores, replicas, thermal, z_score
+from ensembles import density_scores, replicas, slow_but, thermal, z_score
 from test_exact_ensembles import DYNAMICS, FINE, TEMPERATURE, TwoAtoms, sampled
 from test_replica_exchange import two_atom_runs, two_atom_scores
 
@@ -64,11 +64,6 @@ class OffCentre(TwoAtoms):
     COEFFICIENTS = DoubleWell.COEFFICIENTS
 
 
-def marked(methods):
-    """Parameters, those that are not quick marked as slow."""
-    return [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in methods]
-
-
 @pytest.fixture(scope="module")
 def double_well():
     return DoubleWell()
@@ -86,7 +81,7 @@ def run(system, method, cell, *stress):
     return replicas(chosen, potential, system.supercell, TEMPERATURE, *stress, count=256, burn=600, stride=10)
 
 
-@pytest.mark.parametrize("method", marked([*BATHS, *MOVES]))
+@pytest.mark.parametrize("method", slow_but(QUICK, [*BATHS, *MOVES]))
 def test_displacements_in_a_fixed_cell(double_well, method):
     """The three humps of each component, the energy, and controls."""
     system = double_well
@@ -103,7 +98,7 @@ def test_displacements_in_a_fixed_cell(double_well, method):
     assert abs(density_scores(vector[..., 0], AXIS, hot)).max() > FINE
 
 
-@pytest.mark.parametrize("method", marked([*DYNAMICS, "sequential", "hybrid"]))
+@pytest.mark.parametrize("method", slow_but(QUICK, [*DYNAMICS, "sequential", "hybrid"]))
 def test_stretch_and_displacement_together(double_well, method):
     """Under pressure; how far the atom is off the centre depends on the stretch."""
     system = double_well

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ensembles import density_scores, replicas, thermal, z_score
+from ensembles import density_scores, replicas, slow_but, thermal, z_score
 
 from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import GPA
@@ -42,9 +42,8 @@ THERMOSTATS = {"langevin": Langevin(0.02), "bussi": BussiRescaling(40.0), "nose-
 BAROSTATS = {"piston": Piston(200.0, 0.02), "rescaling": CellRescaling(25.0)}
 DYNAMICS = [f"{thermostat}, {barostat}" for thermostat in THERMOSTATS for barostat in BAROSTATS]
 PRESSED = DYNAMICS[:2]
-SLOW = pytest.mark.slow
-QUICK = ["langevin, piston", "bussi, rescaling", "nose-hoover, piston"]
-"""Every thermostat and barostat once; the other pairs belong to the slow tests of the two atoms."""
+QUICK = ["langevin, piston", "bussi, rescaling", "nose-hoover, piston", "mc"]
+"""Every thermostat and barostat once, and Monte Carlo; the other pairs belong to the slow tests of the two atoms."""
 
 
 def sampler(method, potential, supercell, cell):
@@ -262,7 +261,7 @@ def two_atoms():
     return TwoAtoms()
 
 
-@pytest.mark.parametrize("method", ["mc", *(m if m in QUICK else pytest.param(m, marks=SLOW) for m in DYNAMICS)])
+@pytest.mark.parametrize("method", slow_but(QUICK, [*DYNAMICS, "mc"]))
 def test_two_atoms(two_atoms, method):
     """Anharmonic, under pressure: everything by quadrature."""
     system, lengths = two_atoms, {"burn": 400, "stride": 5} if method == "mc" else {"burn": 700, "stride": 15}

@@ -34,8 +34,6 @@ def fingerprint(
     The surface of an atom is where half of the density of free atoms comes from it. Every point of every surface
     counts, with its area, by its distances to the nucleus inside and to the nearest one outside.
     """
-    import numpy as np
-
     from anharmonic.cli.terminal import show, table
     from anharmonic.interfaces.screening_figures import draw_fingerprint
     from anharmonic.screening.hirshfeld.fingerprint import FingerprintSettings, fingerprints
@@ -52,11 +50,11 @@ def fingerprint(
     opt.complain((*unread, *refused), len(found))
     rows = [_row(entry, f) for entry, f in found]
     opt.write_csv(folder / "fingerprints.csv", rows)
-    _save(folder / "fingerprints.h5", found, settings, np)
+    _save(folder / "fingerprints.h5", found, settings)
     drawn = found[:DRAWN]
     for entry, f in drawn:
-        title = f"{entry.atoms.get_chemical_formula('metal', empirical=True)} ({entry.name})"
-        draw_fingerprint(f.counts, settings.edges, title, folder / f"{entry.name.replace('/', '_')}.png")
+        path = folder / f"{entry.name.replace('/', '_')}.png"
+        draw_fingerprint(f.counts, settings.edges, f"{entry.formula} ({entry.name})", path)
     columns = "<structure", "<formula", "lost (%)", "open (%)", "folded (%)", "<volumes (Å³)"
     show(
         table("Fingerprints", columns, [list(row.values()) for row in rows]),
@@ -71,17 +69,17 @@ def _row(entry, found):
 
     volumes = " ".join(f"{chemical_symbols[z]} {volume:.2f}" for (_, z), volume in found.volumes.items())
     shares = {f"{name}_percent": f"{100 * getattr(found, name):.2f}" for name in ("lost", "open", "folded")}
-    formula = entry.atoms.get_chemical_formula("metal", empirical=True)
-    return {"structure": entry.name, "formula": formula} | shares | {"volumes_A3": volumes}
+    return {"structure": entry.name, "formula": entry.formula} | shares | {"volumes_A3": volumes}
 
 
 def _much_lost(found):
     return any(f.lost > 0.01 for _, f in found)
 
 
-def _save(path, found, settings, np):
+def _save(path, found, settings):
     """All fingerprints in one file."""
     import h5py
+    import numpy as np
 
     from anharmonic.files import replacing
 

@@ -49,10 +49,11 @@ def similar(
         raise AnharmonicError(
             "nothing to compare: give --library, or two structures or more, and at least one neighbour"
         )
-    rows, searched = metric.rows(queries), metric.rows(known if known is not None else queries)
+    searched = queries if known is None else known
+    rows = metric.rows(queries)
     with opt.counting("searching", quiet) as progress:
-        numbers, distances = nearest(rows, searched, neighbours, same=known is None, on_block=progress)
-    found = _records(queries, known if known is not None else queries, numbers, distances, metric)
+        numbers, distances = nearest(rows, metric.rows(searched), neighbours, same=known is None, on_block=progress)
+    found = _records(queries, searched, numbers, distances, metric)
     opt.write_csv(folder / "similar.csv", found)
     opt.write_json(folder / "similar.json", found)
     files = ["similar.csv", "similar.json"]
@@ -78,15 +79,15 @@ def _records(queries, known, numbers, distances, metric):
     """One record for every neighbour of every query, with both parts of the distance."""
     from anharmonic.screening.distances.emd import quantile_emd
 
-    found = []
+    found, own, theirs = [], metric.scales.rows(queries.shares), metric.scales.rows(known.shares)
     for k, (row, lengths) in enumerate(zip(numbers, distances, strict=True)):
         shapes = quantile_emd(queries.quantiles[k], known.quantiles[row])
-        scales = metric.scales.rows(known.shares[row]) - metric.scales.rows(queries.shares[k : k + 1])
+        scales = abs(theirs[row] - own[k]).sum(axis=1)
         for rank, (number, length) in enumerate(zip(row, lengths, strict=True)):
             found.append({
                 "structure": queries.names[k], "formula": queries.formulas[k], "rank": rank + 1,
                 "neighbour": known.names[number], "neighbour_formula": known.formulas[number],
                 "distance": float(length), "grid_emd_A": float(shapes[rank]),
-                "composition_emd": float(abs(scales[rank]).sum()),
+                "composition_emd": float(scales[rank]),
             })  # fmt: skip
     return found

@@ -50,7 +50,33 @@ def neighbour_distances(atoms, count):
 
 
 def _nearest(atoms, count):
-    """Sorted distances (n_sites, count) of all sites; the sphere grows until every site has enough neighbours."""
+    """Sorted distances (n_sites, count) of all sites."""
+    sites, distances = spheres(atoms, count, "id")
+    counts = np.bincount(sites, minlength=len(atoms))
+    distances = distances[np.lexsort((distances, sites))]
+    begin = np.cumsum(counts) - counts
+    return distances[begin[:, None] + np.arange(count)]
+
+
+def spheres(atoms, count, quantities):
+    """Pairs within a sphere that holds `count` neighbours of every site, or more: it grows until it does.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    count : int
+    quantities : str
+        As of vesin, "i" (the site) first: "j" the neighbour, "d" the distance (A), "D" the vector.
+
+    Returns
+    -------
+    tuple of ndarray, shape (n_pairs, ...)
+
+    Raises
+    ------
+    AnharmonicError
+        If there are too many pairs for the memory.
+    """
     cell, _ = minkowski_reduce(atoms.cell.array)  # skewed cells have many images within the sphere
     positions = np.linalg.solve(cell.T, atoms.positions.T).T % 1 @ cell
     density = len(atoms) / abs(np.linalg.det(cell))
@@ -63,11 +89,7 @@ def _nearest(atoms, count):
                 f"more than memory is expected to hold ({MOST_PAIRS:.0e}); ask for fewer neighbours (groups)"
             )
         search = extra("vesin").NeighborList(cutoff=radius, full_list=True)
-        sites, distances = search.compute(points=positions, box=cell, periodic=True, quantities="id")
-        counts = np.bincount(sites, minlength=len(atoms))
-        if counts.min() >= count:
-            break
+        found = search.compute(points=positions, box=cell, periodic=True, quantities=quantities)
+        if np.bincount(found[0], minlength=len(atoms)).min() >= count:
+            return found
         radius *= MARGIN
-    distances = distances[np.lexsort((distances, sites))]
-    begin = np.cumsum(counts) - counts
-    return distances[begin[:, None] + np.arange(count)]

@@ -10,6 +10,7 @@ import numpy as np
 import spglib
 from ase import Atoms
 
+from anharmonic.crystal.symmetry import standardise
 from anharmonic.errors import AnharmonicError
 from anharmonic.screening.entries import check_structure
 from anharmonic.screening.extras import extra
@@ -18,6 +19,7 @@ FINEST = 6.0
 """Largest |S| (1/A) of the tabulated form factors, by a wide margin."""
 STEP = 0.002
 """Of the table (1/A)."""
+SYMPREC = 1e-5
 
 
 @cache
@@ -75,12 +77,11 @@ def niggli(atoms):
         If the structure is none, or its cell cannot be reduced.
     """
     check_structure(atoms)
-    cell = atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers
-    primitive = spglib.find_primitive(cell) or cell
-    reduced = spglib.niggli_reduce(primitive[0])
+    cell, positions, numbers = standardise(atoms, primitive=True, symprec=SYMPREC)
+    reduced = spglib.niggli_reduce(cell)
     if reduced is None:
         raise AnharmonicError("the cell cannot be reduced: its axes are nearly in a plane")
-    return Atoms(primitive[2], cell=reduced, positions=primitive[1] @ primitive[0], pbc=True)
+    return Atoms(numbers, cell=reduced, positions=positions @ cell, pbc=True)
 
 
 def reflections(atoms, order=4):

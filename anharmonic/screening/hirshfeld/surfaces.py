@@ -11,12 +11,12 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-import spglib
 from ase import Atoms
 
+from anharmonic.crystal.symmetry import equivalent_sites, standardise
 from anharmonic.errors import AnharmonicError
+from anharmonic.screening.descriptors.neighbours import spheres
 from anharmonic.screening.entries import check_structure
-from anharmonic.screening.extras import extra
 from anharmonic.screening.hirshfeld.densities import density_table, log_density
 
 LEAST, MOST = 64, 96
@@ -75,11 +75,8 @@ def standard_cell(atoms):
         If the structure is none, or its symmetry cannot be found.
     """
     check_structure(atoms)
-    cell = atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers
-    found = spglib.standardize_cell(cell, to_primitive=True, no_idealize=False, symprec=SYMPREC)
-    if found is None:
-        raise AnharmonicError("the symmetry of the structure cannot be found: atoms may be too close")
-    return Atoms(found[2], cell=found[0], scaled_positions=found[1], pbc=True)
+    cell, positions, numbers = standardise(atoms, primitive=True, symprec=SYMPREC)
+    return Atoms(numbers, cell=cell, scaled_positions=positions, pbc=True)
 
 
 def surfaces(atoms, order=35):
@@ -174,21 +171,14 @@ def standard_sites(atoms):
         As `standard_cell`.
     """
     atoms = standard_cell(atoms)
-    data = spglib.get_symmetry_dataset((atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), SYMPREC)
-    kinds, counts = np.unique(data.equivalent_atoms, return_counts=True)
+    equivalent = equivalent_sites(atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers, SYMPREC)
+    kinds, counts = np.unique(equivalent, return_counts=True)
     return atoms.numbers[kinds], counts, *_surroundings(atoms, kinds)
 
 
 def _surroundings(atoms, kinds):
     """Vectors (n_kinds, MOST, 3) to the atoms in the nearest shells around some sites, and their numbers."""
-    density = len(atoms) / atoms.get_volume()
-    radius = 1.15 * (3 * MOST / (4 * np.pi * density)) ** (1 / 3)
-    while True:
-        search = extra("vesin").NeighborList(cutoff=radius, full_list=True)
-        i, j, d, v = search.compute(points=atoms.positions, box=atoms.cell.array, periodic=True, quantities="ijdD")
-        if np.bincount(i, minlength=len(atoms))[kinds].min() > MOST:
-            break
-        radius *= 1.15
+    i, j, d, v = spheres(atoms, MOST + 1, "ijdD")
     vectors, numbers = np.full((len(kinds), MOST, 3), 1e3, np.float32), np.ones((len(kinds), MOST), int)
     for k, site in enumerate(kinds):
         own = np.flatnonzero(i == site)

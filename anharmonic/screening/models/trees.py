@@ -34,13 +34,10 @@ class Boosting:
     def fit(self, library, values):
         """Fit values (n,) of the entries of a library."""
         enough(len(library), "boosting", LEAST)
-        self.model_ = (
-            extra("sklearn.ensemble")
-            .HistGradientBoostingRegressor(
-                loss="absolute_error", max_iter=self.trees, learning_rate=self.rate, random_state=self.seed
-            )
-            .fit(features(library), values)
+        self.model_ = extra("sklearn.ensemble").HistGradientBoostingRegressor(
+            loss="absolute_error", max_iter=self.trees, learning_rate=self.rate, random_state=self.seed
         )
+        self.model_.fit(features(library), values)
         return self
 
     def predict(self, library):

@@ -7,6 +7,8 @@ import csv
 
 from mendeleev.fetch import fetch_table
 
+from anharmonic.screening.entries import HEAVIEST
+
 COLUMNS = {
     "symbol": "symbol",
     "period": "period",
@@ -17,7 +19,6 @@ COLUMNS = {
     "dipole_polarizability": "polarizability",
     "en_pauling": "electronegativity",
 }
-HEAVIEST = 103
 
 if __name__ == "__main__":
     table = fetch_table("elements").set_index("atomic_number").loc[1:HEAVIEST, list(COLUMNS)]

@@ -11,9 +11,12 @@ from ase.units import Bohr
 from mendeleev import element
 from scipy.interpolate import CubicSpline
 
+from anharmonic.screening.entries import HEAVIEST
+from anharmonic.screening.hirshfeld.densities import STEP
 from anharmonic.screening.hirshfeld.free_atom import solve
 
-HEAVIEST, STEP, LAST = 103, 0.02, 12.0
+LAST = 12.0
+"""Largest radius of the table, A."""
 
 
 def configuration(number):
