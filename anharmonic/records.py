@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from anharmonic.errors import FileFormatError
+from anharmonic.files import replacing
 
 CLASS, LENGTH, PLAIN = "class", "length", "plain"
 DAMAGE = (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError)
@@ -52,6 +53,35 @@ def read_record(node, classes):
     if fields != set(node):
         raise FileFormatError(f"record {name!r} has fields {sorted(node)}, expected {sorted(fields)}")
     return classes[name](**{key: read_record(node[key], classes) for key in node})
+
+
+def save_record(path, value, kind, version):
+    """Write a file that holds one record, which says of what kind it is."""
+    with replacing(path) as part, h5py.File(part, "w") as file:
+        file.attrs["format"], file.attrs["version"] = kind, version
+        write_record(file, "record", value)
+
+
+def load_record(path, kind, version, classes):
+    """Read what `save_record` wrote.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is damaged, or of another kind or version.
+    """
+    try:
+        with h5py.File(path) as file:
+            found, number = file.attrs.get("format"), file.attrs.get("version")
+            if found != kind:
+                raise FileFormatError(f"{path} is no {kind}; found {found or 'another HDF5 file'}")
+            if number != version:
+                raise FileFormatError(f"{path} has version {number}; this program reads version {version}")
+            return read_record(file["record"], {c.__name__: c for c in classes})
+    except (FileNotFoundError, FileFormatError):
+        raise
+    except DAMAGE as error:
+        raise FileFormatError(f"{path} is no {kind}, or is damaged: {error}") from None
 
 
 def digest(file):

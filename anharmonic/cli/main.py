@@ -16,8 +16,10 @@ from anharmonic.cli.md import md
 from anharmonic.cli.running import StoppedBySignal
 from anharmonic.cli.scan import scan
 from anharmonic.cli.screen.fingerprint import fingerprint
+from anharmonic.cli.screen.formation_energy import formation_energy
 from anharmonic.cli.screen.grid import grid
 from anharmonic.cli.screen.modulus import modulus
+from anharmonic.cli.screen.perovskite import perovskite
 from anharmonic.cli.screen.similar import similar
 from anharmonic.cli.sweep import sweep
 from anharmonic.cli.validate import validate
@@ -29,7 +31,7 @@ PANELS = {
     "Simulate": (sweep, exchange, md, mc),
     "Look": (info, export),
 }
-SCREENING = (grid, similar, modulus, fingerprint)
+SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
 RESUMABLE = ("sweep", "exchange", "md", "mc")
 
 

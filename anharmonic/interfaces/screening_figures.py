@@ -137,6 +137,40 @@ def draw_fingerprint(counts, edges, title, path):
         drawing.colorbar(image, ax=axes, label="Share of the area (%)", pad=0.02)
 
 
+def draw_energies(names, values, deviations, doubtful, path):
+    """Energies in order with their standard deviations; names are written beside up to 40 of them.
+
+    Parameters
+    ----------
+    names : sequence of str, length n
+    values, deviations : sequence of float, length n
+        eV/atom.
+    doubtful : sequence of bool, length n
+        Drawn open.
+    path : path-like
+    """
+    order = np.argsort(values)
+    values, deviations, doubtful = (np.asarray(x)[order] for x in (values, deviations, doubtful))
+    named = len(order) <= SHOWN
+    with figure(path, PAGE if named else COLUMN, max(1.6, 0.17 * len(order) + 0.7) if named else 3.0) as drawing:
+        axes, places = drawing.subplots(), np.arange(len(order))
+        bar = {"fmt": MARKERS[0], "color": COLOURS[0], "ms": 3 if named else 1, "lw": 0.8, "ls": "none"}
+        for chosen, face, label in ((~doubtful, COLOURS[0], None), (doubtful, "white", "doubtful")):
+            if chosen.any():
+                axes.errorbar(
+                    values[chosen], places[chosen], xerr=deviations[chosen], mfc=face, label=label,
+                    elinewidth=0.8 if named else 0.2, **bar,
+                )  # fmt: skip
+        if named:
+            axes.set_yticks(places, [_plain(names[k]) for k in order])
+        else:
+            axes.set_ylabel("Compounds, in order")
+        axes.set_ylim(len(order) - 0.4, -0.6)
+        axes.set_xlabel("Formation energy (eV/atom)")
+        if doubtful.any():
+            axes.legend(loc="best")
+
+
 def _plain(text):
     """Names come from users: nothing in them is a formula."""
     return text.replace("$", r"\$")

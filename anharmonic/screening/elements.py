@@ -20,6 +20,8 @@ from importlib.resources import files
 import numpy as np
 
 NOBLE = (2, 10, 18, 36, 54, 86)
+MADELUNG = ("1s", "2s", "2p", "3s", "3p", "4s", "3d", "4p", "5s", "4d", "5p", "6s", "4f", "5d", "6p", "7s", "5f", "6d")
+CAPACITY = {"s": 2, "p": 6, "d": 10, "f": 14}
 PROPERTIES = (
     "period", "chemical_scale", "atomization_enthalpy", "radius", "covalent_radius", "polarizability",
     "electronegativity",
@@ -40,4 +42,19 @@ def element_table():
         known = np.isfinite(values)
         found[name] = np.concatenate([[np.nan], np.interp(numbers, numbers[known], values[known])])
         found[name].setflags(write=False)
+    return found
+
+
+@cache
+def valence_electrons():
+    """Electrons outside of the noble gas core in s, p, d and f shells (104, 4) by atomic number, by Madelung's rule."""
+    found = np.zeros((len(element_table()["period"]), 4))
+    for number in range(1, len(found)):
+        filled, core = 0, max([0, *(z for z in NOBLE if z < number)])
+        for shell in MADELUNG:
+            count = min(CAPACITY[shell[1]], number - filled)
+            if filled >= core:
+                found[number, "spdf".index(shell[1])] += count
+            filled += count
+    found.setflags(write=False)
     return found

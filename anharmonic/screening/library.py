@@ -3,18 +3,16 @@
 import hashlib
 from dataclasses import dataclass, replace
 
-import h5py
 import numpy as np
 
-from anharmonic.errors import AnharmonicError, FileFormatError
-from anharmonic.files import replacing
-from anharmonic.records import DAMAGE, read_record, write_record
+from anharmonic.errors import AnharmonicError
+from anharmonic.records import load_record, save_record
 from anharmonic.screening.composition import fractions
 from anharmonic.screening.descriptors.grid import GridSettings, quantiles
 from anharmonic.screening.descriptors.neighbours import neighbour_distances
 from anharmonic.screening.entries import HEAVIEST
 
-FORMAT, VERSION = "anharmonic screening library", 1
+FORMAT, VERSION = "anharmonic screening library", 2
 
 
 @dataclass(frozen=True)
@@ -87,9 +85,7 @@ class Library:
 
     def save(self, path):
         """Write an HDF5 file."""
-        with replacing(path) as part, h5py.File(part, "w") as file:
-            file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
-            write_record(file, "library", self)
+        save_record(path, self, FORMAT, VERSION)
 
     @classmethod
     def load(cls, path):
@@ -100,20 +96,7 @@ class Library:
         FileFormatError
             If it is damaged or no library.
         """
-        try:
-            with h5py.File(path) as file:
-                kind, version = file.attrs.get("format"), file.attrs.get("version")
-                if kind != FORMAT:
-                    raise FileFormatError(f"{path} is no screening library; found {kind or 'another HDF5 file'}")
-                if version != VERSION:
-                    raise FileFormatError(f"{path} has version {version}; this program reads version {VERSION}")
-                return read_record(file["library"], {c.__name__: c for c in (cls, GridSettings, Refused)})
-        except FileNotFoundError:
-            raise
-        except FileFormatError:
-            raise
-        except DAMAGE as error:
-            raise FileFormatError(f"{path} is no screening library, or is damaged: {error}") from None
+        return load_record(path, FORMAT, VERSION, (cls, GridSettings, Refused))
 
 
 def describe(entries, settings=None, on_entry=None):

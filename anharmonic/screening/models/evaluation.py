@@ -76,6 +76,22 @@ def splits(count, folds=5, seed=0):
     return [(np.setdiff1d(order, part, assume_unique=True), part) for part in parts]
 
 
+def split_by_formula(formulas, share=0.7, seed=0):
+    """Mask (n,) of the entries to learn from: all entries of a formula are on one side, whatever their structure.
+
+    Parameters
+    ----------
+    formulas : sequence of str, length n
+    share : float
+        Of the formulas that are learnt from.
+    seed : int
+    """
+    formulas = np.asarray(formulas)
+    every = np.unique(formulas)
+    chosen = np.random.default_rng(seed).permutation(every)[: int(share * len(every))]
+    return np.isin(formulas, chosen)
+
+
 def cross_validate(make, library, values, folds=5, seed=0, on_fold=None):
     """Predictions (n,) of every entry by a model that was fitted without its fold.
 
