@@ -65,9 +65,21 @@ def standardise(atoms, primitive, symprec):
     return _ask_spglib(spglib.standardize_cell, cell, symprec, to_primitive=primitive, no_idealize=False)
 
 
-def equivalent_sites(cell, positions, numbers, symprec):
-    """For every site the first one that is symmetrically equivalent to it, shape (n_sites,), int."""
-    return _ask_spglib(spglib.get_symmetry_dataset, (cell, positions, numbers), symprec).equivalent_atoms
+def site_symmetries(cell, positions, numbers, symprec):
+    """Kinds of sites, and the rotations that leave a site where it is.
+
+    Returns
+    -------
+    equivalent : ndarray, shape (n_sites,), int
+        For every site the first one that is symmetrically equivalent to it.
+    rotations : list of ndarray, shape (n_operations, 3, 3)
+        For every site, Cartesian.
+    """
+    found = _ask_spglib(spglib.get_symmetry_dataset, (cell, positions, numbers), symprec)
+    site_map, _ = _action_on_sites(found.rotations, found.translations, positions, numbers)
+    axes = np.transpose(cell)
+    cartesian = axes @ found.rotations @ np.linalg.inv(axes)
+    return found.equivalent_atoms, [cartesian[site_map[:, k] == k] for k in range(len(numbers))]
 
 
 def _ask_spglib(function, cell, symprec, **options):

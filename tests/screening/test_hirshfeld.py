@@ -12,7 +12,8 @@ from anharmonic.screening.hirshfeld import surfaces as module
 from anharmonic.screening.hirshfeld.densities import density_table, log_density
 from anharmonic.screening.hirshfeld.fingerprint import FingerprintSettings, fingerprint, fingerprints, histogram
 from anharmonic.screening.hirshfeld.free_atom import hund, solve
-from anharmonic.screening.hirshfeld.surfaces import lebedev, standard_sites, surfaces
+from anharmonic.screening.hirshfeld.rays import cube, cubic_operations, distinct_rays
+from anharmonic.screening.hirshfeld.surfaces import standard_sites, surfaces, surfaces_of_sites
 
 NEON = {(1, 0): 2, (2, 0): 2, (2, 1): 6}
 BOHR = 0.529177
@@ -99,11 +100,37 @@ def weight_of(atoms, site, points, radius=9.0):
 def test_half_of_the_density_comes_from_inside(titanate):
     """At the points of every surface, from all images within 9 A."""
     atoms = perovskite(3.905)
-    directions, _ = lebedev(47)
-    for site, number in ((0, 38), (1, 22)):
-        radii = titanate[number].inner
-        points = atoms.positions[site] + radii[:, None] * directions
-        np.testing.assert_allclose(weight_of(atoms, site, points[::40]), 0.5, atol=2e-3)
+    numbers, *_, groups = standard_sites(atoms)
+    for number, group in zip(numbers, groups, strict=True):
+        if number != 8:  # of several oxygens in the cell the first need not be the one at its place
+            site, found = list(atoms.numbers).index(number), titanate[number]
+            directions, _ = distinct_rays(47, group)
+            assert len(group) == 48 and 16 < len(directions) < 40
+            points = atoms.positions[site] + found.inner[: len(directions), None] * directions
+            np.testing.assert_allclose(weight_of(atoms, site, points), 0.5, atol=2e-3)
+
+
+def test_symmetry_leaves_out_nothing(titanate):
+    """Surfaces on the distinct rays alone are those on all rays: areas, volumes, and the distribution of distances."""
+    sites = standard_sites(perovskite(5.0, "BaTiO3", 0.1))
+    every = (*sites[:-1], [(0,)] * len(sites[0]))
+    for few, full in zip(*surfaces_of_sites([sites, every], 35), strict=True):
+        assert np.count_nonzero(few.areas) < 0.3 * np.count_nonzero(full.areas)
+        for value in ("volume", "open", "folded"):
+            assert getattr(few, value) == pytest.approx(getattr(full, value), rel=1e-5)
+        for power in (0, 1, 2, 3):
+            moments = [(s.areas * s.inner**power * s.outer).sum() for s in (few, full)]
+            assert moments[0] == pytest.approx(moments[1], rel=1e-5)
+
+
+def test_rays_are_divided_by_the_symmetry_of_the_site():
+    """The cube has 48 operations; the rays and solid angles of every part of it add up to the whole sphere."""
+    assert len(np.unique(cube().reshape(48, 9), axis=0)) == 48
+    assert cubic_operations(np.eye(3)[None]) == (cubic_operations(cube()[:1])[0],)
+    for group in ((cubic_operations(np.eye(3)[None])), tuple(range(48))):
+        directions, angles = distinct_rays(35, group)
+        assert angles.sum() == pytest.approx(4 * np.pi, rel=1e-5)
+        assert len(directions) == (434 if len(group) == 1 else 16)
 
 
 def test_bonds_between_equals_are_cut_in_the_middle():
@@ -189,7 +216,7 @@ def test_settings_and_rules_are_checked():
         FingerprintSettings(lowest=3.0)
     with pytest.raises(AnharmonicError, match="Lebedev"):
         surfaces(bulk("Si"), 4)
-    numbers, counts, vectors, around = standard_sites(perovskite())
+    numbers, counts, vectors, around, _ = standard_sites(perovskite())
     assert (
         sorted(numbers) == [8, 22, 38] and counts.sum() == 5 and vectors.shape == (3, 96, 3) and around.shape == (3, 96)
     )

@@ -7,17 +7,18 @@ Spackman and Jayatilaka, CrystEngComm 11, 19 (2009); of atoms: Williams, Mukherj
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 
-from anharmonic.crystal.symmetry import equivalent_sites, standardise
-from anharmonic.errors import AnharmonicError
+from anharmonic.crystal.symmetry import site_symmetries, standardise
 from anharmonic.screening.descriptors.neighbours import spheres
 from anharmonic.screening.entries import check_structure
 from anharmonic.screening.hirshfeld.densities import density_table, log_density
+from anharmonic.screening.hirshfeld.rays import cubic_operations, distinct_rays, lebedev, padded
 
 LEAST, MOST = 64, 96
 """Atoms around a site whose densities are counted: whole shells, as symmetry wants; at 64 volumes are within 0.2 %."""
@@ -27,7 +28,7 @@ NEAREST, FARTHEST, SCAN = 0.3, 4.5, 19
 """Distances (A) from the nucleus between which, and number of points at which, a cut is looked for."""
 CUTS, STEPS = 3, 7
 """Most cuts of a ray, and steps of regula falsi (Illinois) for each, which end at the rounding of float32."""
-BATCHES = (1, 2, 4, 8, 16, 32)
+BATCHES = (1, 4, 16)
 """Numbers of sites that are computed together."""
 FLATTEST = 0.05
 """Least cosine between a ray and the normal, which bounds the area of a grazing ray."""
@@ -110,49 +111,40 @@ def surfaces_of_sites(structures, order=35):
     """
     if not structures:
         return []
-    rule = lebedev(order)
-    own, counts, places, around = (np.concatenate(parts) for parts in zip(*structures, strict=True))
-    found, begin = [], 0
-    while begin < len(own):
-        size = next((b for b in BATCHES if b >= len(own) - begin), BATCHES[-1])
-        chosen = np.arange(begin, begin + size).clip(max=len(own) - 1)
-        found += _surfaces(own[chosen], counts[chosen], places[chosen], around[chosen], rule)[: len(own) - begin]
-        begin += size
+    *sites, groups = (list(chain.from_iterable(parts)) for parts in zip(*structures, strict=True))
+    sites = [np.array(part) for part in sites]
+    rays = [distinct_rays(order, group) for group in groups]
+    every, found = len(lebedev(order)[1]), [None] * len(rays)
+    lengths = np.array([next(s for s in (every // 8, every // 3, every) if s >= len(r[1])) for r in rays])
+    for length in np.unique(lengths):
+        alike = np.flatnonzero(lengths == length)
+        for begin in range(0, len(alike), BATCHES[-1]):
+            own = alike[begin : begin + BATCHES[-1]]
+            for k, surface in zip(own, _surfaces(sites, rays, own, length), strict=True):
+                found[k] = surface
     ends = np.cumsum([len(parts[0]) for parts in structures])
     return [found[end - len(parts[0]) : end] for parts, end in zip(structures, ends, strict=True)]
 
 
-def _surfaces(own, counts, places, around, rule):
-    """Surfaces of a batch of sites; those that are folded anywhere are computed again with all their cuts."""
-    parts = [np.asarray(part, float) for part in _cut(density_table(), own, places, around, *rule, n_cuts=1)]
-    weight, found = rule[1] / rule[1].sum(), []
-    for k in range(len(own)):
+def _surfaces(sites, rays, chosen, length):
+    """Surfaces of some sites, whose rays are padded to a length; those that are folded get all their cuts."""
+    size = next(b for b in BATCHES if b >= len(chosen))
+    batch = [part[np.resize(chosen, size)] for part in sites]
+    rays = padded([rays[k] for k in np.resize(chosen, size)], length)
+    own, counts, *places = batch
+    parts = [np.asarray(part, float) for part in _cut(density_table(), own, *places, *rays, n_cuts=1)]
+    found = []
+    for k in range(len(chosen)):
         radii, outer, areas, wedges, cuts = (part[k] for part in parts)
         if (cuts > 1).any():
-            again = _cut(density_table(), *(x[k : k + 1] for x in (own, places, around)), *rule, n_cuts=CUTS)
+            again = _cut(density_table(), *(x[k : k + 1] for x in (own, *places, *rays)), n_cuts=CUTS)
             radii, outer, areas, wedges, _ = (np.asarray(part, float)[0] for part in again)
+        weight = rays[1][k] / rays[1][k].sum()
         found.append(Surface(
             int(own[k]), int(counts[k]), radii.ravel(), outer.ravel(), areas.ravel(),
             float(wedges.sum()), float(weight @ (cuts == 0)), float(weight @ (cuts > 1)),
         ))  # fmt: skip
     return found
-
-
-def lebedev(order):
-    """Directions (n, 3) and their solid angles (n,) of a Lebedev rule; symmetric under the cubic group.
-
-    Raises
-    ------
-    AnharmonicError
-        If there is no rule of this order.
-    """
-    from scipy.integrate import lebedev_rule
-
-    try:
-        points, weights = lebedev_rule(order)
-    except NotImplementedError as error:
-        raise AnharmonicError(f"there is no Lebedev rule of order {order}: {error}") from None
-    return points.T.astype(np.float32), weights.astype(np.float32)
 
 
 def standard_sites(atoms):
@@ -164,6 +156,8 @@ def standard_sites(atoms):
         Atomic numbers, and sites of each kind.
     vectors, around : ndarray, shapes (n_kinds, MOST, 3) and (n_kinds, MOST)
         To the atoms in the nearest shells (A), and their atomic numbers.
+    groups : list of tuple of int
+        Which operations of the `cube` leave the surroundings as they are.
 
     Raises
     ------
@@ -171,9 +165,11 @@ def standard_sites(atoms):
         As `standard_cell`.
     """
     atoms = standard_cell(atoms)
-    equivalent = equivalent_sites(atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers, SYMPREC)
+    cell = atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers
+    equivalent, rotations = site_symmetries(*cell, SYMPREC)
     kinds, counts = np.unique(equivalent, return_counts=True)
-    return atoms.numbers[kinds], counts, *_surroundings(atoms, kinds)
+    groups = [cubic_operations(rotations[k]) for k in kinds]
+    return atoms.numbers[kinds], counts, *_surroundings(atoms, kinds), groups
 
 
 def _surroundings(atoms, kinds):
@@ -190,11 +186,11 @@ def _surroundings(atoms, kinds):
 
 
 @partial(jax.jit, static_argnames="n_cuts")
-def _cut(table, own, places, numbers, directions, solid_angles, n_cuts):
+def _cut(table, own, places, numbers, rays, angles, n_cuts):
     """Radii, distances outside, areas and volumes (sites, rays, n_cuts) of the cuts; their number (sites, rays)."""
 
     def site(arguments):
-        number, vectors, around = arguments
+        number, vectors, around, directions, solid_angles = arguments
         excess = partial(_excess, table, number, vectors, around)
         radii, rising, cuts = _cuts(lambda radii: excess(radii[:, None] * directions, radii), len(directions), n_cuts)
         points = radii[..., None] * directions[:, None]
@@ -206,7 +202,7 @@ def _cut(table, own, places, numbers, directions, solid_angles, n_cuts):
         wedges = jnp.where(real, jnp.where(rising, -1.0, 1.0) * solid_angles[:, None] * radii**3 / 3, 0.0)
         return radii, outer, areas, wedges, cuts
 
-    return jax.lax.map(site, (own, places, numbers))
+    return jax.lax.map(site, (own, places, numbers, rays, angles))
 
 
 def _excess(table, number, vectors, around, points, radii):
