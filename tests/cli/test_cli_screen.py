@@ -214,7 +214,7 @@ def test_refusals(library, salts, call):
         (("grid", "cifs", "--properties", "twice.csv"), "names a structure twice"),
         (("similar", "new.cif"), "two structures or more"),
         (("similar", "new.cif", "--library", library, "-k", 0), "at least one neighbour"),
-        (("similar", "new.cif", "--library", "new.cif"), "no screening library"),
+        (("similar", "new.cif", "--library", "new.cif"), "no anharmonic screening library"),
         (("similar", "new.cif", "--library", "none.h5"), "none.h5"),
         (("similar", "cifs", "--structure", 0, "--composition", 0), "weights"),
         (("modulus", "--library", library), "nothing to do"),
@@ -226,11 +226,32 @@ def test_refusals(library, salts, call):
         (("fingerprint", "molecule.xyz"), "periodic"),
         (("fingerprint", "new.cif", "--preset", "oxide"), "presets are oxides, halides"),
         (("fingerprint", "new.cif", "--order", 4), "Lebedev"),
+        (("formation-energy", "new.cif"), "a compound ABX3 of three elements is expected; found RbCl"),
+        (("formation-energy", "new.cif", "--predictor", "new.cif"), "formation energy predictor"),
+        (("formation-energy", "new.cif", "-k", 0), "neighbours"),
     ]
     for arguments, message in cases:
         done = call("screen", *arguments)
         assert done.code == 2 and message in done.err and "Traceback" not in done.err, (arguments, done)
         assert done.err.splitlines()[-1].startswith("error: "), done.err
+
+
+def test_formation_energies_with_their_reasons(salts, call):
+    """Of three titanates: values, doubts where there is reason, similar compounds; what is no ABX3 is named."""
+    for name, a in (("SrTiO3", 3.91), ("BaTiO3", 4.01), ("swollen", 4.9)):
+        symbols = "SrTiO3" if name == "swollen" else name
+        places = [[0, 0, 0], [0.5] * 3, [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+        ase.io.write(f"{name}.cif", Atoms(symbols, cell=[a] * 3, scaled_positions=places, pbc=True))
+    done = call("screen", "formation-energy", "SrTiO3.cif", "BaTiO3.cif", "swollen.cif", "new.cif", "-k", 2)
+    assert done.code == 0 and "refused new" in done.err, done
+    found = json.loads((salts / "formation-energy" / "formation-energy.json").read_text())
+    by_name = {record["structure"]: record for record in found["predictions"]}
+    assert "CC-BY-4.0" in found["predictor"]["data"]
+    assert by_name["SrTiO3"]["value"] == pytest.approx(-3.35, abs=0.03) and not by_name["SrTiO3"]["doubts"]
+    assert by_name["swollen"]["doubts"] and len(by_name["BaTiO3"]["similar"]) == 2
+    rows = list(csv.DictReader((salts / "formation-energy" / "formation-energy.csv").open()))
+    assert [row["A"] + row["B"] + row["X"] for row in rows] == ["SrTiO", "BaTiO", "SrTiO"]
+    assert (salts / "formation-energy" / "formation-energy.png").stat().st_size > 5000
 
 
 def test_missing_packages_are_named(salts, call, monkeypatch):
@@ -246,6 +267,6 @@ def test_missing_packages_are_named(salts, call, monkeypatch):
 
 
 def test_help_teaches(call):
-    for command in ("grid", "similar", "modulus", "fingerprint"):
+    for command in ("grid", "similar", "modulus", "fingerprint", "formation-energy", "perovskite"):
         done = call("screen", command, "--help")
         assert done.code == 0 and f"anharmonic screen {command}" in done.out and np.char.count(done.out, "--") > 4

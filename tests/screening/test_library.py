@@ -156,7 +156,7 @@ def test_damaged_files_are_refused(library, tmp_path):
         Library.load(path)
     with h5py.File(path, "a") as file:
         file.attrs["format"] = "anharmonic run"
-    with pytest.raises(FileFormatError, match="no screening library; found anharmonic run"):
+    with pytest.raises(FileFormatError, match="no anharmonic screening library; found anharmonic run"):
         Library.load(path)
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(FileFormatError, match="damaged"):
