@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 
 import jax
 import pytest
@@ -59,7 +60,7 @@ def test_interruption_says_that_the_run_goes_on(call, springs, tmp_path, monkeyp
     def stopped(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["anharmonic.sweep.sweep"], "build_run", stopped)
+    monkeypatch.setattr(import_module("anharmonic.sweep.sweep"), "build_run", stopped)
     done = call("sweep", springs, "--supercell", 2, 2, 2, "--temperatures", 300, "--out", tmp_path)
     assert done.code == 130 and "the same command goes on" in done.err and "Traceback" not in done.err
 
