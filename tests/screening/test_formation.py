@@ -144,7 +144,9 @@ def test_shipped_predictor_on_known_compounds():
     assert sto.sites == ("Sr", "Ti", "O") and not sto.doubts
     assert sto.value == pytest.approx(-3.34, abs=0.03) and cpb.value == pytest.approx(-1.49, abs=0.03)
     assert sto.deviation < 0.1 and sto.similar[0].correlation > 0.99
-    assert wrong.doubts
+    assert any("not relaxed" in doubt for doubt in wrong.doubts)
+    assert wrong.strain == pytest.approx(4.8 / 3.92 - 1, abs=0.01)
+    assert abs(sto.strain) < 0.01
     assert wrong.elements_value == pytest.approx(sto.elements_value, abs=1e-9)
     assert odd.deviation > sto.deviation
 

@@ -32,9 +32,9 @@ def formation_energy(
     [cyan]anharmonic screen formation-energy candidates/ --out ranked[/cyan]
 
     Energies are those of the Open Quantum Materials Database (PBE, and PBE + U; eV per atom, relative to the
-    elements), +- one standard deviation. The first value is for the structure as it is given, which should be
-    relaxed; `elements` is for the elements on A, B and X alone, whatever the lattice. Compounds unlike all known ones
-    are marked.
+    elements), +- one standard deviation. The first value takes the structure for relaxed: a strained one is not
+    higher in energy as it should be, but marked. `elements` is for the elements on A, B and X alone, whatever the
+    lattice. Compounds unlike all known ones are marked.
     """
     from anharmonic.cli.terminal import show, table
     from anharmonic.interfaces.screening_figures import draw_energies
@@ -84,7 +84,8 @@ def _row(found):
     }
     near = " ".join(f"{s.formula}:{s.name}:{s.correlation:.3f}" for s in found.similar)
     names = {"structure": found.structure, "formula": found.formula}
-    return names | sites | energies | {"doubts": "; ".join(found.doubts), "similar": near}
+    rest = {"strain_percent": f"{100 * found.strain:.2f}", "doubts": "; ".join(found.doubts), "similar": near}
+    return names | sites | energies | rest
 
 
 def _records(found):

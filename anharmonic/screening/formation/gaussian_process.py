@@ -26,7 +26,7 @@ NOISE, JITTER = -7.0, 1e-6
 SPREAD = 3.0
 """Standard deviation that the logarithms of the scales are expected to have around their initial values."""
 LEAST_NOISE = 1e-4
-"""eV^2: the 10 meV/atom by which repeated calculations differ."""
+"""eV^2: the 10 meV/atom by which repeated calculations differ; of lengths, A^2."""
 TYPICAL, ROUNDS = 2.0, 2
 """Standard deviations by which a compound left out may deviate: noise grows until that is so; rounds of that."""
 NEAR = 512

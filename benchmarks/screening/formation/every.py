@@ -186,10 +186,8 @@ if __name__ == "__main__":
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     table, rows = Table.read(options.table, options.cache / "compounds.h5"), Rows(options.cache / "every.json")
-    for name, make in ROWS.items():
-        for seed in range(options.seeds):
-            known = split_by_formula(table.compounds.formulas, seed=seed)
-            rows.run(
-                name, seed, lambda make=make, known=known, seed=seed: result(table, known, make(table, known, seed))
-            )
+    for seed in range(options.seeds):
+        known = split_by_formula(table.compounds.formulas, seed=seed)
+        for name, make in ROWS.items():
+            rows.run(name, seed, lambda run=make, k=known, seed=seed: result(table, k, run(table, k, seed)))
     report(rows.found, rows.path)
