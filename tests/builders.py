@@ -96,7 +96,7 @@ def spring_perovskite(crystal=None, ranges=True):
     basis = ClusterBasis(crystal or perovskite(), pairs=4, order=4)
     stiffness = (15.0, 3.0, 4.0, 3.0)
     coefficients = [[0.0, w, -3.0 * w, 20.0 * w] for w in stiffness]
-    limits = tuple(np.array([[-0.15**d if d % 2 else 0.0, 0.15**d] for d in (1, 2, 3, 4)]) for _ in stiffness)
+    limits = tuple(np.array([[-(0.15**d) if d % 2 else 0.0, 0.15**d] for d in (1, 2, 3, 4)]) for _ in stiffness)
     return polynomial(basis, coefficients, ranges=limits if ranges else (), metadata={"name": "springs"})
 
 

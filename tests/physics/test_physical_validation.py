@@ -44,8 +44,9 @@ def independent(samples, names):
     """Samples two statistical inefficiencies of these series and of their squares apart: e^-4 of correlation is left.
 
     Squares, since widths are compared too: a Nose-Hoover chain makes the kinetic energy swing about its mean, so that
-    means look uncorrelated after one sample while the size of the swings persists. The package would cut and thin by itself, but by one inefficiency, and keeps the part of a series that looks least
-    correlated: of 1,500 samples in equilibrium it once kept the last 396, whose variance was 20 percent too small.
+    means look uncorrelated after one sample while the size of the swings persists. The package would cut and thin by
+    itself, but by one inefficiency, and keeps the part of a series that looks least correlated: of 1,500 samples in
+    equilibrium it once kept the last 396, whose variance was 20 percent too small.
     """
     series = [samples[name] - samples[name].mean() for name in names if np.ptp(samples[name])]
     stride = max(int(np.ceil(2 * len(x) / estimate(x).n_effective)) for d in series for x in (d, d**2))

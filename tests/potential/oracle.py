@@ -24,9 +24,7 @@ def energy(potential, configuration):
     basis, model = potential.basis, potential.model
     clusters = [list(cluster_features(basis, k, configuration)) for k in range(len(basis.orbits))]
     if isinstance(model, ClusterModel):
-        return sum(
-            value(term, phi) for term, orbit in zip(model.terms, clusters, strict=True) for _, phi in orbit
-        )
+        return sum(value(term, phi) for term, orbit in zip(model.terms, clusters, strict=True) for _, phi in orbit)
     walls = [w for w in zip(model.walls, clusters, strict=True) if w[0] is not None]
     total = sum(wall_energy(wall, phi[0]) for wall, orbit in walls for _, phi in orbit)
     for term, sites in zip(model.terms, model.classes, strict=True):

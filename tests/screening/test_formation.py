@@ -13,7 +13,7 @@ from anharmonic.screening.formation.compounds import Compounds, compounds
 from anharmonic.screening.formation.gaussian_process import fit
 from anharmonic.screening.formation.kernel import Kernel, products
 from anharmonic.screening.formation.predictor import FormationPredictor, shipped
-from anharmonic.screening.models.evaluation import split_by_formula
+from anharmonic.screening.models.evaluation import split_groups
 
 METALS = np.array([3, 4, 11, 12, 13, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 37, 38, 39, 40, 41, 55, 56, 57, 72, 73])
 
@@ -116,9 +116,9 @@ def test_shuffled_energies_teach_nothing():
 
 def test_split_keeps_formulas_together():
     formulas = np.repeat([f"A{k}" for k in range(100)], 3)
-    mask = split_by_formula(formulas, 0.7, 1)
+    mask = split_groups(formulas, 0.7, 1)
     assert mask.sum() == 210 and not set(formulas[mask]) & set(formulas[~mask])
-    assert (split_by_formula(formulas, 0.7, 2) != mask).any()
+    assert (split_groups(formulas, 0.7, 2) != mask).any()
 
 
 def test_file_and_its_refusals(tmp_path, process):

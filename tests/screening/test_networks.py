@@ -11,11 +11,12 @@ from ase.build import make_supercell
 from crystals import perovskite
 
 from anharmonic.errors import FileFormatError
+from anharmonic.screening.models.evaluation import split_groups
 from anharmonic.screening.networks.convolutional import FingerprintNetwork
 from anharmonic.screening.networks.graph import MOST, GraphNetwork, crystal_graph, stack
 from anharmonic.screening.networks.layers import Scaling
 from anharmonic.screening.networks.naming import ProfileNetwork
-from anharmonic.screening.networks.samples import Samples, split_groups
+from anharmonic.screening.networks.samples import Samples
 from anharmonic.screening.networks.trained import LinearBoost, apply
 from anharmonic.screening.networks.training import Training, train, train_ensemble, trainable
 

@@ -76,20 +76,21 @@ def splits(count, folds=5, seed=0):
     return [(np.setdiff1d(order, part, assume_unique=True), part) for part in parts]
 
 
-def split_by_formula(formulas, share=0.7, seed=0):
-    """Mask (n,) of the entries to learn from: all entries of a formula are on one side, whatever their structure.
+def split_groups(groups, share=0.7, seed=0):
+    """Mask (n,) of the entries whose groups are among a random share of all groups: no group is divided.
 
     Parameters
     ----------
-    formulas : sequence of str, length n
+    groups : array of str, shape (n,)
+        Such as formulas, so that all structures of a formula are on one side.
     share : float
-        Of the formulas that are learnt from.
+        Of the groups that are chosen, rounded down.
     seed : int
     """
-    formulas = np.asarray(formulas)
-    every = np.unique(formulas)
-    chosen = np.random.default_rng(seed).permutation(every)[: int(share * len(every))]
-    return np.isin(formulas, chosen)
+    every, place = np.unique(groups, return_inverse=True)
+    chosen = np.zeros(len(every), bool)
+    chosen[np.random.default_rng(seed).permutation(len(every))[: int(share * len(every))]] = True
+    return chosen[place]
 
 
 def cross_validate(make, library, values, folds=5, seed=0, on_fold=None):

@@ -25,8 +25,9 @@ from anharmonic.screening.hirshfeld import free_atom
 from anharmonic.screening.hirshfeld import surfaces as package
 from anharmonic.screening.hirshfeld.densities import STEP, density_table
 from anharmonic.screening.hirshfeld.profile import profile
+from anharmonic.screening.models.evaluation import split_groups
 from anharmonic.screening.networks.naming import ProfileNetwork
-from anharmonic.screening.networks.samples import Samples, split_groups
+from anharmonic.screening.networks.samples import Samples
 from anharmonic.screening.networks.training import Training, train
 from anharmonic.screening.tables.make_free_atoms import configuration
 

@@ -25,7 +25,7 @@ from anharmonic.screening.elements import PROPERTIES, element_table
 from anharmonic.screening.extras import extra
 from anharmonic.screening.formation import gaussian_process, make_shipped
 from anharmonic.screening.formation.compounds import Compounds
-from anharmonic.screening.models.evaluation import scores, split_by_formula
+from anharmonic.screening.models.evaluation import scores, split_groups
 from anharmonic.screening.models.nearest import NearestNeighbours
 from anharmonic.screening.networks.graph import GraphNetwork, crystal_graph, stack
 from anharmonic.screening.networks.samples import Samples
@@ -187,7 +187,7 @@ if __name__ == "__main__":
     options.cache.mkdir(parents=True, exist_ok=True)
     table, rows = Table.read(options.table, options.cache / "compounds.h5"), Rows(options.cache / "every.json")
     for seed in range(options.seeds):
-        known = split_by_formula(table.compounds.formulas, seed=seed)
+        known = split_groups(table.compounds.formulas, seed=seed)
         for name, make in ROWS.items():
             rows.run(name, seed, lambda run=make, k=known, seed=seed: result(table, k, run(table, k, seed)))
     report(rows.found, rows.path)

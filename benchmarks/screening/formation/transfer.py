@@ -18,8 +18,9 @@ import surfaces
 from rows import Rows, errors
 
 from anharmonic.interfaces.style import COLOURS, MARKERS, figure
+from anharmonic.screening.models.evaluation import split_groups
 from anharmonic.screening.networks.convolutional import FingerprintNetwork
-from anharmonic.screening.networks.samples import Samples, split_groups
+from anharmonic.screening.networks.samples import Samples
 from anharmonic.screening.networks.training import Training, train
 
 SHARES = (0.1, 0.3, 1.0)
