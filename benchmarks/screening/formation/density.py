@@ -10,6 +10,7 @@ The network is that of `cubic.py`: profiles at the relaxed lattice, elements nam
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import jax
@@ -89,7 +90,7 @@ def table_of(kind, kept):
     path = kept / f"densities-{kind.replace(' ', '-')}.npy"
     if not path.exists():
         make = by_local_exchange if kind == "local exchange" else by_slaters_rules
-        with ProcessPoolExecutor(2) as pool:
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
             rows = list(pool.map(make, range(1, 104)))
         with replacing(path) as part, open(part, "wb") as file:
             np.save(file, np.concatenate([density_table()[:1], rows]).astype(np.float32))
