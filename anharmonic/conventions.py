@@ -42,6 +42,21 @@ def from_voigt(components):
     return tensor
 
 
+def stress_from_virial(virial, volume):
+    """Stress (eV/A^3, tension positive) from a virial (eV, ``-V sigma``), (..., 3, 3), and a volume (A^3)."""
+    return -np.asarray(virial) / abs(volume)
+
+
+def from_vasp_order(components):
+    """Symmetric tensors (..., 3, 3) from six components in VASP's order xx, yy, zz, xy, yz, zx."""
+    return from_voigt(np.asarray(components)[..., [0, 1, 2, 4, 5, 3]])
+
+
+def energy_without_pressure(energy, pstress, volume):
+    """Energy (eV) without the term that VASP adds to it under ``PSTRESS`` (kB) at a volume (A^3)."""
+    return energy - 0.1 * GPA * pstress * volume
+
+
 def stress_from_vasp(kilobar):
     """Stress (eV/A^3, tension positive) from VASP's ``stress`` block (kB, compression positive)."""
     return -0.1 * GPA * np.asarray(kilobar)

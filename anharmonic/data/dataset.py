@@ -5,11 +5,11 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
-from rich.progress import track
 
 from anharmonic.crystal import Crystal
 from anharmonic.data.batches import make_batches, mean_energies
-from anharmonic.data.frames import Refusal, map_structure, note_stress_offset
+from anharmonic.data.frames import map_structure, mapping_refusal, note_stress_offset
+from anharmonic.data.progress import bar_of
 from anharmonic.data.readers import read_structures
 from anharmonic.data.report import report_text
 from anharmonic.data.split import stratified_choice
@@ -57,6 +57,7 @@ class Dataset:
         progress=False,
         max_strain=0.25,
         max_displacement=None,
+        workers=1,
     ):
         """Read files and map every structure to the reference crystal.
 
@@ -73,9 +74,11 @@ class Dataset:
         stress_offset : float
             Pulay stress (eV/A^3): subtracted from each diagonal component.
         progress : bool
-            Show a progress bar on the terminal.
+            Show progress bars on the terminal.
         max_strain, max_displacement
             Limits of the mapping; see `anharmonic.crystal.mapping.map_atoms`.
+        workers : int or None
+            Processes that read files; see `anharmonic.data.readers.read_structures`.
 
         Raises
         ------
@@ -86,16 +89,18 @@ class Dataset:
         phase_by = (phase_by,) if isinstance(phase_by, str) else tuple(phase_by)
         frames, refusals = [], []
         for path in [paths] if isinstance(paths, (str, Path)) else list(paths):
-            structures, refused = read_structures(path)
+            structures, refused = read_structures(path, workers, progress)
             taken = 0
-            for structure in track(structures, f"mapping {path}", disable=not progress):
-                structure = note_stress_offset(structure, stress_offset)
-                try:
-                    limits = {"max_strain": max_strain, "max_displacement": max_displacement}
-                    frames.append(map_structure(structure, crystal, group_by, phase_by, stress_offset, **limits))
-                    taken += 1
-                except MappingError as error:
-                    refused.append(Refusal(structure.source, str(error)))
+            with bar_of(f"mapping {path}", len(structures), "frames", progress) as advance:
+                for structure in structures:
+                    structure = note_stress_offset(structure, stress_offset)
+                    try:
+                        limits = {"max_strain": max_strain, "max_displacement": max_displacement}
+                        frames.append(map_structure(structure, crystal, group_by, phase_by, stress_offset, **limits))
+                        taken += 1
+                    except MappingError as error:
+                        refused.append(mapping_refusal(structure, crystal, error))
+                    advance()
             if taken == 0:
                 raise DatasetError(_nothing_taken(path, crystal, refused))
             refusals += refused

@@ -7,18 +7,24 @@ beside the OUTCAR (for constraints) is switched off.
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from ase.io.vasp_parsers import vasp_outcar_parsers as parsers
 
 from anharmonic.data.files import read_text
-from anharmonic.data.frames import Refusal
 from anharmonic.data.labels import label_atoms
-from anharmonic.data.vasprun import check_self_consistency
-from anharmonic.errors import FileFormatError
+from anharmonic.data.readers.convergence import check_self_consistency, require_convergence
+from anharmonic.data.readers.incar import ABSENT, TAGS, vasp_settings, weighted_points
+from anharmonic.data.refusals import Refusal, Refused, refusal_of
 
 ITERATION = re.compile(r"Iteration\s+(\d+)\(\s*(\d+)\)")
 ENERGY_CHANGE = re.compile(r"total energy-change \(2\. order\)\s*:\s*(-?[\d.]+E[+-]\d+)")
+METAGGA = re.compile(r"\bMETAGGA\s*=\s*(\S+)")
+HUBBARD = {name: rf"\b{name}\s*=\s*([^\n]+)" for name in ("LDAUU", "LDAUJ")}
+TITLE = re.compile(r"\bTITEL\s*=\s*([^\n]+)")
+KPOINTS = re.compile(r"k-points in reciprocal lattice and weights:[^\n]*\n((?:(?:\s+-?\d+\.\d+){4}[ \t]*\n)+)")
 NO_CONVERGENCE = ("EDIFF was not reached", "hard stop was set")
 
 
@@ -38,19 +44,21 @@ def read_outcar(path):
         chunks = list(_chunks(path, text))
     except Exception as error:  # ASE's parsers raise whatever a damaged head makes them raise
         reason = problem or f"no ionic step in this file: the run crashed at its start ({error})"
-        return [], [Refusal(str(path), reason)]
-    structures, refusals = [], []
+        return [], [Refusal(str(path), reason, "truncated" if problem else "crashed")]
+    first = ITERATION.search(text)
+    structures, refusals, head = [], [], text[: first.start() if first else None]
     for index, chunk in enumerate(chunks):
         source = f"{path}:{index}"
         try:
-            _check_convergence(chunk.lines, text)
-            structures.append(label_atoms(chunk.build(), source))
+            _check_convergence(chunk.lines, head)
+            structures.append(replace(label_atoms(chunk.build(), source), energy_name="free energy (TOTEN)"))
         except Exception as error:  # the same
-            refusals.append(Refusal(source, _reason(error)))
+            refusals.append(refusal_of(source, error, "ASE reads no structure from this ionic step ({})"))
     if problem or _begun(text) > len(chunks):
         problem = problem or "the file ends within this ionic step: the run crashed, is still going, or is cut off"
-        refusals.append(Refusal(f"{path}:{len(chunks)}", problem))
-    return structures, refusals
+        refusals.append(Refusal(f"{path}:{len(chunks)}", problem, "truncated"))
+    settings = _settings(head, structures[0].atoms.cell[:]) if structures else None
+    return [replace(structure, settings=settings) for structure in structures], refusals
 
 
 def _chunks(path, text):
@@ -68,7 +76,7 @@ def _begun(text):
     return len({ionic for ionic, _ in ITERATION.findall(text)})
 
 
-def _check_convergence(lines, text):
+def _check_convergence(lines, head):
     """Refuse an ionic step whose electrons did not converge.
 
     VASP 5 writes "aborting loop because EDIFF is reached" also where NELM
@@ -76,20 +84,16 @@ def _check_convergence(lines, text):
     """
     step = "".join(lines)
     if "ML FREE ENERGIE" in step:
-        raise FileFormatError("energies of VASP's machine-learned force field, not of DFT")
+        raise Refused("force field", "energies of VASP's machine-learned force field, not of DFT")
     if any(phrase in step for phrase in NO_CONVERGENCE):
-        raise FileFormatError("not electronically converged: VASP says that EDIFF was not reached or the run stopped")
-    check_self_consistency(_parameter(text, "ICHARG"))
-    limit, tolerance = _parameter(text, "NELM"), _parameter(text, "EDIFF") or 0.0
+        reason = "not electronically converged: VASP says that EDIFF was not reached or the run stopped"
+        raise Refused("unconverged", reason)
+    check_self_consistency(_parameter(head, "ICHARG"))
+    limit = _parameter(head, "NELM")
     iterations, changes = ITERATION.findall(step), ENERGY_CHANGE.findall(step)
     if limit is None or not iterations or int(iterations[-1][1]) < limit:
         return
-    change = abs(float(changes[-1])) if changes else float("inf")
-    if change > tolerance:
-        raise FileFormatError(
-            f"not electronically converged: all NELM = {limit:.0f} iterations used, the last one changed the energy "
-            f"by {change:.1e} eV, EDIFF is {tolerance:.1e} eV"
-        )
+    require_convergence(abs(float(changes[-1])) if changes else float("inf"), limit, _parameter(head, "EDIFF"))
 
 
 def _parameter(text, name):
@@ -98,8 +102,15 @@ def _parameter(text, name):
     return None if match is None else float(match[1])
 
 
-def _reason(error):
-    """What to say of an error of ASE's parsers."""
-    if isinstance(error, FileFormatError):
-        return str(error)
-    return f"ASE reads no structure from this ionic step ({type(error).__name__}: {error})"
+def _settings(head, cell):
+    """`Settings` from the head of the file and the cell of its first ionic step."""
+    tags = {name: match[1] for name in TAGS if (match := re.search(rf"\b{name}\s*=\s*([^\s;]+)", head))}
+    if "ENCUT" not in tags:
+        return None
+    tags["METAGGA"] = next((name for name in METAGGA.findall(head)[::-1] if name not in ABSENT), "--")
+    tags["LDAU"] = "T" if "LDA+U is selected" in head else "F"
+    tags |= {name: match[1] for name, key in HUBBARD.items() if (match := re.search(key, head))}
+    points = KPOINTS.search(head)
+    rows = np.array(points[1].split(), float).reshape(-1, 4) if points else np.empty((0, 4))
+    titles = {title.strip() for title in TITLE.findall(head)}
+    return vasp_settings(tags, titles, weighted_points(rows[:, :3], rows[:, 3]), cell)

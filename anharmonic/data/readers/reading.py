@@ -1,0 +1,150 @@
+"""Labelled structures from files and folders of any depth, by several processes where that pays."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from importlib import import_module
+from math import ceil
+from multiprocessing import get_context
+from pathlib import Path
+
+from anharmonic.data.files import COMPRESSION, KINDS, files_under, kind_of
+from anharmonic.data.progress import bar_of
+from anharmonic.data.readers.runs import divide_into_runs
+from anharmonic.data.refusals import Refusal, refusal_of
+from anharmonic.errors import DatasetError
+
+READERS = {
+    "extxyz": ("extended_xyz", "read_extxyz"),
+    "vasprun": ("vasprun", "read_vasprun"),
+    "outcar": ("outcar", "read_outcar"),
+    "vaspout": ("vaspout", "read_vaspout"),
+    "ml_ab": ("ml_ab", "read_ml_ab"),
+    "phonopy": ("phonopy_sets", "read_phonopy"),
+    "deepmd": ("deepmd", "read_deepmd"),
+    "traj": ("ase_files", "read_trajectory"),
+    "database": ("ase_files", "read_database"),
+}
+"""Module and function of each kind of file; imported when the first such file is met."""
+
+WORTH = 10e6
+"""Bytes of text that take as long to read as it takes to start a process (about a second)."""
+OPENING = 5e3
+"""Bytes of text that take as long to read as it takes to open a file."""
+PACKED = 6
+"""Bytes of text in a byte of a compressed file, roughly."""
+
+
+def read_structures(path, workers=1, progress=False):
+    """Read every labelled structure of a file, or of all files of known kinds under a folder.
+
+    Parameters
+    ----------
+    path : str or Path
+    workers : int or None
+        Processes that read at most; None for as many as there are cores. Fewer are started where there is little to
+        read. They import the calling script anew: there, call this below ``if __name__ == "__main__":``.
+    progress : bool
+        Show a bar with rate and time left on the terminal.
+
+    Returns
+    -------
+    structures : list of LabelledStructure
+        In the order of the files' names, however many workers there are.
+    refusals : list of Refusal
+        Every structure and file that was not taken, with its reason. Damaged
+        files end here and never in an error.
+
+    Raises
+    ------
+    DatasetError
+        If there is nothing at `path`, or a worker dies.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        if not path.is_file():
+            raise DatasetError(f"no file or folder at {path}")
+        return _read_file(path)
+    runs = divide_into_runs(files_under(path))
+    structures, refusals = [], []
+    with bar_of(f"reading {path}", len(runs), "files", progress) as advance, _mapper(runs, workers) as mapper:
+        for taken, refused in mapper(_read_run, runs):
+            structures += taken
+            refusals += refused
+            advance()
+    if not runs:
+        refusals = [Refusal(str(path), f"no file of a known kind under this folder; known are {KINDS}", UNKNOWN)]
+    return structures, refusals
+
+
+UNKNOWN = "unknown format"
+
+
+def _read_run(paths):
+    """Structures and refusals of the files of one run: of the first that gives any and tells its convergence."""
+    read = {}
+    for path in paths:
+        read[path] = _read_file(path)
+        if read[path][0] and not any("convergence" in s.info for s in read[path][0]):
+            break
+    chosen = next((p for p in list(read)[::-1] if read[p][0] and _is_certain(read[p][0])), None)
+    chosen = chosen or next((p for p in read if read[p][0]), None)
+    if chosen is None:
+        return [], [refusal for _, refused in read.values() for refusal in refused]
+    left = [refusal for p in read for refusal in read[p][1] if p == chosen or not read[p][0]]
+    skipped = [p for p in paths if p != chosen and (p not in read or read[p][0])]
+    reason = f"the same run as {chosen.name}, which was read"
+    return read[chosen][0], left + [Refusal(str(p), reason, "duplicate run") for p in skipped]
+
+
+def _is_certain(structures):
+    """Whether the file told the convergence of the electrons."""
+    return not any("convergence" in structure.info for structure in structures)
+
+
+def _read_file(path):
+    """Structures and refusals of one file; no error whatever it holds."""
+    kind = kind_of(path)
+    if kind is None:
+        return [], [Refusal(str(path), f"the name tells no known kind of file; known are {KINDS}", UNKNOWN)]
+    module, name = READERS[kind]
+    read = getattr(import_module(f"anharmonic.data.readers.{module}"), name)
+    try:
+        structures, refusals = read(path)
+    except Exception as error:  # a file may be damaged in any way
+        return [], [refusal_of(str(path), error, f"not readable as {kind}: {{}}")]
+    if not structures and not refusals:
+        refusals = [Refusal(str(path), "the file holds no structure")]
+    return structures, refusals
+
+
+@contextmanager
+def _mapper(runs, workers):
+    """A function like ``map`` that keeps the order: of this process, or of several."""
+    workers = min(workers or _cores(), len(runs), ceil(_weight(runs) / WORTH))
+    if workers <= 1:
+        yield map
+        return
+    pieces = max(1, min(50, len(runs) // (8 * workers)))
+    # spawned, not forked: JAX has threads, and a fork of a process with threads may hang
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            yield lambda function, items: pool.map(function, items, chunksize=pieces)
+        except BrokenProcessPool as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise DatasetError(
+                "a process that reads files died: out of memory, or the calling script is not protected by "
+                '`if __name__ == "__main__":`; read with workers=1'
+            ) from error
+
+
+def _cores():
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _weight(runs):
+    """Bytes of text to read, where each file counts for some more; dangling links count for nothing."""
+    files = [path for run in runs for path in run[:1] if path.exists()]
+    return sum(OPENING + path.stat().st_size * (PACKED if path.suffix in COMPRESSION else 1) for path in files)

@@ -1,0 +1,174 @@
+"""Frames of a vaspout.h5, the HDF5 file of VASP 6.
+
+The layout is that of py4vasp (``py4vasp/_raw/definition.py``): ionic steps under
+``intermediate/ion_dynamics``, species under ``results/positions`` (absent where
+a run did not end) or ``input/poscar``, tags of the INCAR under ``input/incar``.
+Whether the electrons converged is there from VASP 6.5 on, as
+``electronic_step_converged``, 0 for yes. Of older files nothing tells it, and
+their structures say so in ``info``.
+"""
+
+import re
+
+import h5py
+import numpy as np
+
+from anharmonic.conventions import stress_from_vasp
+from anharmonic.data.labels import label_arrays
+from anharmonic.data.readers.convergence import UNKNOWN_CONVERGENCE, check_self_consistency
+from anharmonic.data.readers.incar import TAGS, vasp_settings, weighted_points
+from anharmonic.data.refusals import Refusal, Refused, refusal_of
+from anharmonic.errors import FileFormatError
+
+STEPS = "intermediate/ion_dynamics"
+ARRAYS = ("energies", "position_ions", "lattice_vectors", "forces", "stress")
+NECESSARY = ("energies", "position_ions", "lattice_vectors")
+FORCE_FIELD = (
+    "the run trained or used VASP's machine-learned force field, and nothing in this file tells its steps from those "
+    "of DFT: read the ML_ABN"
+)
+PRESSURE = "the run had PSTRESS = {:g} kB, and nothing tells whether the energies hold that term: read the vasprun.xml"
+DAMAGE = (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, UnicodeDecodeError)
+"""What h5py raises, here or there, when it meets a damaged file."""
+
+
+def read_vaspout(path):
+    """Read all electronically converged ionic steps of a vaspout.h5.
+
+    Energies are the free energy (tag ``TOTEN``), to which the forces belong.
+
+    Returns
+    -------
+    structures : list of LabelledStructure
+    refusals : list of Refusal
+    """
+    try:
+        with h5py.File(path) as file:
+            arrays, facts = _arrays(file), _facts(file)
+    except FileFormatError as error:
+        return [], [refusal_of(str(path), error)]
+    except DAMAGE as error:
+        kind = "truncated" if "truncated" in str(error) else "damaged"
+        return [], [Refusal(str(path), f"not readable as vaspout.h5: {error}", kind)]
+    if facts["force field"]:
+        return [], [Refusal(str(path), FORCE_FIELD, "force field")]
+    structures, refusals = [], []
+    n_steps, n_begun = (extreme(len(a) for a in arrays.values()) for extreme in (min, max))
+    for step in range(n_steps):
+        source = f"{path}:{step}"
+        try:
+            _check_convergence(facts, step)
+            structures.append(_read_step({name: array[step] for name, array in arrays.items()}, facts, source))
+        except FileFormatError as error:
+            refusals.append(refusal_of(source, error))
+    if n_begun > n_steps:
+        reason = "the file ends within this ionic step: the run crashed or is still going"
+        refusals.append(Refusal(f"{path}:{n_steps}", reason, "truncated"))
+    return structures, refusals
+
+
+def _arrays(file):
+    """The arrays of the ionic steps."""
+    if STEPS not in file:
+        raise Refused("crashed", f"no group {STEPS}: the run crashed at its start, or this is no vaspout.h5")
+    arrays = {name: file[STEPS][name][()] for name in ARRAYS if name in file[STEPS]}
+    missing = [name for name in NECESSARY if name not in arrays]
+    if missing or not len(arrays["energies"]):
+        raise Refused("crashed", f"no ionic step in this file: {', '.join(missing) or 'energies'} missing or empty")
+    return arrays
+
+
+def _facts(file):
+    """Species, column of the energy, scale of the cell, and settings."""
+    group = next((file[name] for name in ("results/positions", "input/poscar") if f"{name}/ion_types" in file), None)
+    if group is None:
+        raise FileFormatError("the file holds no list of atoms")
+    types = [_text(item).split("_")[0].strip() for item in group["ion_types"][()]]
+    counts = np.atleast_1d(group["number_ion_types"][()])
+    tags = [" ".join(_text(item).split()) for item in file[STEPS]["energies_tags"][()]]
+    column = next((k for k, tag in enumerate(tags) if "TOTEN" in tag), None)
+    if column is None:
+        raise FileFormatError(f"none of the energies is the free energy TOTEN; found {', '.join(tags)}")
+    flags = file[STEPS].get("electronic_step_converged")
+    scale = next((file[name][()] for name in (f"{STEPS}/scale", "results/positions/scale") if name in file), 1.0)
+    incar = {name: _plain(node[()]) for name, node in file.get("input/incar", {}).items() if hasattr(node, "dtype")}
+    cell = float(np.ravel(scale)[0]) * file[STEPS]["lattice_vectors"][0]
+    return {
+        "symbols": [symbol for symbol, count in zip(types, counts, strict=True) for _ in range(int(count))],
+        "column": column,
+        "scale": float(np.ravel(scale)[0]),
+        "settings": _settings(file, incar, cell),
+        "incar": {name: _number(incar.get(name)) for name in ("ICHARG", "PSTRESS")},
+        "unconverged": None if flags is None else np.ravel(flags[()]) != 0,
+        "block": int(_number(incar.get("NBLOCK")) or 1),
+        "force field": str(incar.get("ML_LMLFF", "F")).strip(".").upper()[:1] in ("T", "1"),
+    }
+
+
+def _settings(file, incar, cell):
+    """`Settings` from the INCAR, the titles in the POTCAR and the k-points."""
+    eigenvalues = file.get("results/electron_eigenvalues", {})
+    points, weights = (eigenvalues.get(name) for name in ("kpoint_coords", "kpoints_symmetry_weight"))
+    points = None if points is None else weighted_points(points[()], () if weights is None else weights[()])
+    potcar = file.get("input/potcar/content")
+    titles = re.findall(r"TITEL\s*=\s*([^\n]+)", _text(potcar[()])) if potcar is not None else ()
+    return vasp_settings({name: incar[name] for name in TAGS if name in incar}, titles, points, cell)
+
+
+def _check_convergence(facts, step):
+    """Refuse a step at fixed density or without convergence.
+
+    There is a flag for every step of the run, but only every NBLOCK-th is kept:
+    a kept step counts as converged if all that may be meant are.
+    """
+    check_self_consistency(facts["incar"]["ICHARG"])
+    if facts["unconverged"] is None:
+        return
+    block = facts["block"]
+    flags = facts["unconverged"][max(0, (step - 1) * block + 1) : (step + 1) * block]
+    if flags.any() or not len(flags):
+        raise Refused("unconverged", "not electronically converged: VASP says so in electronic_step_converged")
+
+
+def _read_step(step, facts, source):
+    """One ionic step as a `LabelledStructure`; VASP creates the arrays with one row of zeros."""
+    if not step["energies"].any():
+        raise Refused(
+            "crashed", "the energies of this ionic step were never written: the run crashed or is still going"
+        )
+    if facts["incar"]["PSTRESS"]:
+        raise FileFormatError(PRESSURE.format(facts["incar"]["PSTRESS"]))
+    cell = facts["scale"] * step["lattice_vectors"]
+    stress = step.get("stress")
+    return label_arrays(
+        facts["symbols"],
+        cell,
+        step["position_ions"] @ cell,
+        step["energies"][facts["column"]],
+        step.get("forces"),
+        None if stress is None else stress_from_vasp(stress),
+        source,
+        energy_name="free energy (TOTEN)",
+        settings=facts["settings"],
+        info=dict(UNKNOWN_CONVERGENCE) if facts["unconverged"] is None else {},
+    )
+
+
+def _text(value):
+    """A text of an HDF5 file."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _plain(value):
+    """A value of the INCAR as the text that VASP would write."""
+    if isinstance(value, bytes):
+        return _text(value)
+    return " ".join(_text(item) for item in np.ravel(value))
+
+
+def _number(text):
+    """A number, or None."""
+    try:
+        return float(text.split()[0])
+    except (AttributeError, ValueError, IndexError):
+        return None
