@@ -4,11 +4,13 @@ import bz2
 import gzip
 import lzma
 import os
+import re
 import zlib
 from pathlib import Path
 
 COMPRESSION = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
+ML_AB = re.compile(r"(^|[._-])ml_abn?([._-]\w*)?$")
 KINDS = (
     "vasprun.xml, OUTCAR, vaspout.h5, ML_AB, ML_ABN, extxyz (.xyz, .extxyz), ASE database (.db, .json), ASE trajectory "
     "(.traj), phonopy (phonopy_params.yaml, or phonopy_disp.yaml with FORCE_SETS), DeePMD-kit (folder with type.raw)"
@@ -29,7 +31,7 @@ def kind_of(path):
         return "outcar"
     if "vaspout" in name and name.endswith(".h5"):
         return "vaspout"
-    if "ml_ab" in name.split(".")[0]:
+    if ML_AB.search(name):
         return "ml_ab"
     if name == "type.raw":
         return "deepmd"

@@ -85,11 +85,9 @@ def table_text(records):
 
 def _line(row, widths):
     """Cells of a row side by side: texts to the left, numbers to the right."""
-    numbers = range(2, 6)
-    cells = [
-        cell.rjust(w) if k in numbers else cell.ljust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True))
-    ]
-    return "  ".join(cells).rstrip() + "\n"
+    numbers, pairs = range(2, 6), list(zip(row, widths, strict=True))
+    padded = [cell.rjust(width) if k in numbers else cell.ljust(width) for k, (cell, width) in enumerate(pairs)]
+    return "  ".join(padded).rstrip() + "\n"
 
 
 def _cells(record):

@@ -101,7 +101,16 @@ def _hubbard(tags):
         return None
     if not _is_true(tags, "LDAU"):
         return "none"
-    return ", ".join(f"{name} = {tags[name]}" for name in ("LDAUTYPE", "LDAUU", "LDAUJ") if name in tags) or "on"
+    words = (f"{name} = {_short(tags[name])}" for name in ("LDAUTYPE", "LDAUU", "LDAUJ") if name in tags)
+    return ", ".join(words) or "on"
+
+
+def _short(numbers):
+    """Numbers in a text without trailing zeros: VASP's files write different numbers of digits."""
+    try:
+        return " ".join(f"{float(word):g}" for word in numbers.split())
+    except ValueError:
+        return numbers
 
 
 def _smearing(tags):

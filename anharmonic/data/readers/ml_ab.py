@@ -7,6 +7,7 @@ zz, xy, yz, zx. Only converged calculations are kept in it, and no settings.
 """
 
 import re
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def read_ml_ab(path):
     text, problem = read_text(path)
     starts = [match.end() for match in CONFIGURATION.finditer(text)]
     structures, refusals = [], []
-    for number, (start, stop) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True)):
+    for number, (start, stop) in enumerate(pairwise([*starts, len(text)])):
         source, is_last = f"{path}:{number}", number == len(starts) - 1
         try:
             structures.append(_read_configuration(text[start:stop], source))
@@ -76,7 +77,7 @@ def _is_complete(block):
 def _read_configuration(block, source):
     """One configuration as a `LabelledStructure`."""
     sections = _sections(block)
-    symbols = _symbols(sections["types"])
+    symbols = _symbols(sections)
     stress = np.concatenate([_numbers(sections, "diagonal", (3,)), _numbers(sections, "others", (3,))])
     return label_arrays(
         symbols,
@@ -101,13 +102,17 @@ def _sections(block):
     return by_title | {key: by_title[title] for key, title in SECTIONS.items()}
 
 
-def _symbols(text):
+def _symbols(sections):
     """Chemical symbols, one an atom, from lines of a symbol and a number."""
-    words = text.split()
+    words = sections["types"].split()
     try:
-        return [symbol for symbol, count in zip(words[::2], words[1::2], strict=True) for _ in range(int(count))]
+        counts = [(symbol, int(count)) for symbol, count in zip(words[::2], words[1::2], strict=True)]
     except ValueError as error:
         raise FileFormatError(f"'{' '.join(words)[:60]}' are no atom types and numbers") from error
+    expected, found = 3 * sum(count for _, count in counts), len(sections["positions"].split())
+    if found != expected:
+        raise FileFormatError(f"'{SECTIONS['positions']}' has {found} numbers, expected {expected}")
+    return [symbol for symbol, count in counts for _ in range(count)]
 
 
 def _numbers(sections, key, shape):

@@ -80,7 +80,18 @@ def _dataset(facts, yaml):
     dataset = parse_FORCE_SETS(sets, natom=len(facts.supercell))
     if not _has_forces(dataset):
         raise Refused("no forces", f"{yaml.name} {INCOMPLETE}")
+    if facts.dataset is not None:
+        _compare(_displacements(dataset, len(facts.supercell)), _displacements(facts.dataset, len(facts.supercell)))
     return dataset
+
+
+def _compare(found, expected):
+    """Refuse a FORCE_SETS that is not of these displacements, or not of all of them."""
+    if found.shape[0] < expected.shape[0]:
+        reason = f"FORCE_SETS holds {len(found)} displaced supercells, {len(expected)} were made"
+        raise Refused("truncated", reason)
+    if found.shape != expected.shape or not np.allclose(found, expected, atol=1e-5):
+        raise FileFormatError("FORCE_SETS holds other displacements than the yaml file: they are of two calculations")
 
 
 def _has_forces(dataset):
@@ -89,20 +100,26 @@ def _has_forces(dataset):
     return "forces" in (dataset or {}) if first is None else bool(first) and all("forces" in d for d in first)
 
 
-def _displaced(dataset, n_atoms):
-    """Displacements and forces (n, n_atoms, 3), and energies (n,) or None, of both kinds of data sets."""
+def _displacements(dataset, n_atoms):
+    """Displacements (n, n_atoms, 3) of both kinds of data sets."""
     if "first_atoms" not in dataset:
-        arrays = np.asarray(dataset["displacements"]), np.asarray(dataset["forces"])
-        energies = dataset.get("supercell_energies")
+        return np.asarray(dataset["displacements"], float)
+    displacements = np.zeros((len(dataset["first_atoms"]), n_atoms, 3))
+    for row, one in zip(displacements, dataset["first_atoms"], strict=True):
+        row[one["number"]] = one["displacement"]
+    return displacements
+
+
+def _displaced(dataset, n_atoms):
+    """Displacements and forces (n, n_atoms, 3), and energies (n,) or None."""
+    displacements, one_by_one = _displacements(dataset, n_atoms), dataset.get("first_atoms")
+    if one_by_one is None:
+        forces, energies = np.asarray(dataset["forces"], float), dataset.get("supercell_energies")
     else:
-        displaced = dataset["first_atoms"]
-        displacements = np.zeros((len(displaced), n_atoms, 3))
-        for row, one in zip(displacements, displaced, strict=True):
-            row[one["number"]] = one["displacement"]
-        arrays = displacements, np.array([one["forces"] for one in displaced])
-        have_energies = all("supercell_energy" in one for one in displaced)
-        energies = [one["supercell_energy"] for one in displaced] if have_energies else None
-    if arrays[0].shape != arrays[1].shape or arrays[0].shape[1:] != (n_atoms, 3):
-        shapes = " and ".join(str(array.shape) for array in arrays)
+        forces = np.array([one["forces"] for one in one_by_one], float)
+        energies = [one.get("supercell_energy") for one in one_by_one]
+        energies = None if None in energies else energies
+    if displacements.shape != forces.shape or forces.shape[1:] != (n_atoms, 3):
+        shapes = f"{displacements.shape} and {forces.shape}"
         raise FileFormatError(f"displacements and forces have shapes {shapes}, expected (n, {n_atoms}, 3) of both")
-    return *arrays, energies
+    return displacements, forces, energies

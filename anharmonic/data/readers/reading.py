@@ -35,6 +35,10 @@ OPENING = 5e3
 PACKED = 6
 """Bytes of text in a byte of a compressed file, roughly."""
 
+UNKNOWN = "unknown format"
+VERDICTS = {"unconverged", "not self-consistent", "force field"}
+"""Refusals after which no other file of the run is tried: it may know less."""
+
 
 def read_structures(path, workers=1, progress=False):
     """Read every labelled structure of a file, or of all files of known kinds under a folder.
@@ -78,24 +82,19 @@ def read_structures(path, workers=1, progress=False):
     return structures, refusals
 
 
-UNKNOWN = "unknown format"
-
-
 def _read_run(paths):
     """Structures and refusals of the files of one run: of the first that gives any and tells its convergence."""
     read = {}
     for path in paths:
-        read[path] = _read_file(path)
-        if read[path][0] and not any("convergence" in s.info for s in read[path][0]):
+        read[path] = taken, refused = _read_file(path)
+        if taken and _is_certain(taken) or not taken and VERDICTS & {refusal.kind for refusal in refused}:
             break
-    chosen = next((p for p in list(read)[::-1] if read[p][0] and _is_certain(read[p][0])), None)
-    chosen = chosen or next((p for p in read if read[p][0]), None)
-    if chosen is None:
-        return [], [refusal for _, refused in read.values() for refusal in refused]
-    left = [refusal for p in read for refusal in read[p][1] if p == chosen or not read[p][0]]
-    skipped = [p for p in paths if p != chosen and (p not in read or read[p][0])]
+    giving = [path for path in read if read[path][0]]
+    chosen = next((path for path in giving if _is_certain(read[path][0])), giving[0] if giving else path)
+    refusals = [refusal for p in read if p == chosen or p not in giving for refusal in read[p][1]]
     reason = f"the same run as {chosen.name}, which was read"
-    return read[chosen][0], left + [Refusal(str(p), reason, "duplicate run") for p in skipped]
+    others = [p for p in paths if p != chosen and (p not in read or p in giving)]
+    return read[chosen][0], refusals + [Refusal(str(p), reason, "duplicate run") for p in others]
 
 
 def _is_certain(structures):

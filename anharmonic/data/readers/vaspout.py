@@ -27,8 +27,10 @@ FORCE_FIELD = (
     "the run trained or used VASP's machine-learned force field, and nothing in this file tells its steps from those "
     "of DFT: read the ML_ABN"
 )
+SLACK, EXPANSION = 1e7, 20
+"""A data set has at most this many bytes, and this many times those of the file: a damaged one may claim any size."""
 PRESSURE = "the run had PSTRESS = {:g} kB, and nothing tells whether the energies hold that term: read the vasprun.xml"
-DAMAGE = (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, UnicodeDecodeError)
+DAMAGE = (OSError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError)
 """What h5py raises, here or there, when it meets a damaged file."""
 
 
@@ -44,7 +46,8 @@ def read_vaspout(path):
     """
     try:
         with h5py.File(path) as file:
-            arrays, facts = _arrays(file), _facts(file)
+            arrays = _arrays(file)
+            facts = _facts(file, arrays["position_ions"].shape[1])
     except FileFormatError as error:
         return [], [refusal_of(str(path), error)]
     except DAMAGE as error:
@@ -67,51 +70,69 @@ def read_vaspout(path):
     return structures, refusals
 
 
+def _get(file, *names):
+    """The first data set of several names that is there, or None; nothing larger than the file could hold."""
+    for name in names:
+        node = file.get(name)
+        if isinstance(node, h5py.Dataset):
+            if node.nbytes > SLACK + EXPANSION * file.id.get_filesize():
+                raise FileFormatError(f"{name} claims {node.nbytes:.3g} bytes, more than the file can hold")
+            return node[()]
+    return None
+
+
 def _arrays(file):
     """The arrays of the ionic steps."""
     if STEPS not in file:
         raise Refused("crashed", f"no group {STEPS}: the run crashed at its start, or this is no vaspout.h5")
-    arrays = {name: file[STEPS][name][()] for name in ARRAYS if name in file[STEPS]}
+    found = {name: _get(file, f"{STEPS}/{name}") for name in ARRAYS}
+    arrays = {name: array for name, array in found.items() if array is not None}
     missing = [name for name in NECESSARY if name not in arrays]
     if missing or not len(arrays["energies"]):
         raise Refused("crashed", f"no ionic step in this file: {', '.join(missing) or 'energies'} missing or empty")
     return arrays
 
 
-def _facts(file):
+def _facts(file, n_atoms):
     """Species, column of the energy, scale of the cell, and settings."""
-    group = next((file[name] for name in ("results/positions", "input/poscar") if f"{name}/ion_types" in file), None)
-    if group is None:
-        raise FileFormatError("the file holds no list of atoms")
-    types = [_text(item).split("_")[0].strip() for item in group["ion_types"][()]]
-    counts = np.atleast_1d(group["number_ion_types"][()])
-    tags = [" ".join(_text(item).split()) for item in file[STEPS]["energies_tags"][()]]
+    tags = [" ".join(_text(item).split()) for item in np.ravel(_get(file, f"{STEPS}/energies_tags"))]
     column = next((k for k, tag in enumerate(tags) if "TOTEN" in tag), None)
     if column is None:
-        raise FileFormatError(f"none of the energies is the free energy TOTEN; found {', '.join(tags)}")
-    flags = file[STEPS].get("electronic_step_converged")
-    scale = next((file[name][()] for name in (f"{STEPS}/scale", "results/positions/scale") if name in file), 1.0)
-    incar = {name: _plain(node[()]) for name, node in file.get("input/incar", {}).items() if hasattr(node, "dtype")}
-    cell = float(np.ravel(scale)[0]) * file[STEPS]["lattice_vectors"][0]
+        raise FileFormatError(f"no free energy TOTEN among energies_tags, found {', '.join(tags)}")
+    flags = _get(file, f"{STEPS}/electronic_step_converged")
+    scale = _get(file, f"{STEPS}/scale", "results/positions/scale")
+    scale = 1.0 if scale is None else float(np.ravel(scale)[0])
+    incar = {name: _plain(_get(file, f"input/incar/{name}")) for name in file.get("input/incar", ())}
     return {
-        "symbols": [symbol for symbol, count in zip(types, counts, strict=True) for _ in range(int(count))],
+        "symbols": _symbols(file, n_atoms),
         "column": column,
-        "scale": float(np.ravel(scale)[0]),
-        "settings": _settings(file, incar, cell),
+        "scale": scale,
+        "settings": _settings(file, incar, scale * file[STEPS]["lattice_vectors"][0]),
         "incar": {name: _number(incar.get(name)) for name in ("ICHARG", "PSTRESS")},
-        "unconverged": None if flags is None else np.ravel(flags[()]) != 0,
+        "unconverged": None if flags is None else np.ravel(flags) != 0,
         "block": int(_number(incar.get("NBLOCK")) or 1),
         "force field": str(incar.get("ML_LMLFF", "F")).strip(".").upper()[:1] in ("T", "1"),
     }
 
 
+def _symbols(file, n_atoms):
+    """Chemical symbols, one an atom."""
+    groups = ("results/positions", "input/poscar")
+    types, counts = (_get(file, *(f"{g}/{name}" for g in groups)) for name in ("ion_types", "number_ion_types"))
+    if types is None or counts is None:
+        raise FileFormatError("the file holds no list of atoms")
+    if np.sum(counts) != n_atoms or np.min(counts) < 0:
+        raise FileFormatError(f"the file lists {np.ravel(counts)} atoms, positions are there of {n_atoms}")
+    names = [_text(item).split("_")[0].strip() for item in np.ravel(types)]
+    return [name for name, count in zip(names, np.ravel(counts), strict=True) for _ in range(int(count))]
+
+
 def _settings(file, incar, cell):
     """`Settings` from the INCAR, the titles in the POTCAR and the k-points."""
-    eigenvalues = file.get("results/electron_eigenvalues", {})
-    points, weights = (eigenvalues.get(name) for name in ("kpoint_coords", "kpoints_symmetry_weight"))
-    points = None if points is None else weighted_points(points[()], () if weights is None else weights[()])
-    potcar = file.get("input/potcar/content")
-    titles = re.findall(r"TITEL\s*=\s*([^\n]+)", _text(potcar[()])) if potcar is not None else ()
+    points = _get(file, "results/electron_eigenvalues/kpoint_coords")
+    weights = _get(file, "results/electron_eigenvalues/kpoints_symmetry_weight")
+    points = None if points is None else weighted_points(points, () if weights is None else weights)
+    titles = re.findall(r"TITEL\s*=\s*([^\n]+)", _plain(_get(file, "input/potcar/content")))
     return vasp_settings({name: incar[name] for name in TAGS if name in incar}, titles, points, cell)
 
 
@@ -160,7 +181,9 @@ def _text(value):
 
 
 def _plain(value):
-    """A value of the INCAR as the text that VASP would write."""
+    """A value of the INCAR as the text that VASP would write; empty for None."""
+    if value is None:
+        return ""
     if isinstance(value, bytes):
         return _text(value)
     return " ".join(_text(item) for item in np.ravel(value))
