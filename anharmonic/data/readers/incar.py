@@ -66,7 +66,7 @@ def _number(tags, name):
 
 def _is_true(tags, name):
     """Whether a logical tag is set."""
-    return tags.get(name, "F").strip(".").upper().startswith("T")
+    return tags.get(name, "F").strip(".").upper()[:1] in ("T", "1")
 
 
 def _functional(tags, titles):

@@ -27,6 +27,7 @@ FORCE_FIELD = (
     "the run trained or used VASP's machine-learned force field, and nothing in this file tells its steps from those "
     "of DFT: read the ML_ABN"
 )
+OTHER_TAGS = ("ICHARG", "PSTRESS", "NBLOCK", "ML_LMLFF")
 SLACK, EXPANSION = 1e7, 20
 """A data set has at most this many bytes, and this many times those of the file: a damaged one may claim any size."""
 PRESSURE = "the run had PSTRESS = {:g} kB, and nothing tells whether the energies hold that term: read the vasprun.xml"
@@ -102,7 +103,8 @@ def _facts(file, n_atoms):
     flags = _get(file, f"{STEPS}/electronic_step_converged")
     scale = _get(file, f"{STEPS}/scale", "results/positions/scale")
     scale = 1.0 if scale is None else float(np.ravel(scale)[0])
-    incar = {name: _plain(_get(file, f"input/incar/{name}")) for name in file.get("input/incar", ())}
+    incar = {name: _plain(_get(file, f"input/incar/{name}")) for name in (*TAGS, *OTHER_TAGS)}
+    incar = {name: text for name, text in incar.items() if text}
     return {
         "symbols": _symbols(file, n_atoms),
         "column": column,

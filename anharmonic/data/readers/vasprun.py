@@ -69,13 +69,16 @@ def read_vasprun(path):
 
 
 def _divide(text):
-    """The text outside the ionic steps, the complete steps, and whether another one was begun."""
+    """The text outside the ionic steps, the steps (those cut off lack their end), and whether another one was begun."""
     outside, steps, position = [], [], 0
     while (start := text.find(OPENING, position)) >= 0:
         outside.append(text[position:start])
         stop = text.find(CLOSING, start)
         if stop < 0:
             return "".join(outside), steps, True
+        while (another := text.find(OPENING, start + 1, stop)) >= 0:  # a run that crashed and was started again
+            steps.append(text[start:another])
+            start = another
         position = stop + len(CLOSING)
         steps.append(text[start:position])
     return "".join([*outside, text[position:]]), steps, False
@@ -150,6 +153,8 @@ def _or_empty(array):
 
 def _read_step(step, head, source):
     """One ``<calculation>`` block as a `LabelledStructure`."""
+    if not step.endswith(CLOSING):
+        raise Refused("truncated", "this ionic step is cut off; another run begins in the same file")
     _check_convergence(step, head.numbers)
     block = ElementTree.fromstring(HEAVY.sub("", step))
     if not head.symbols:
