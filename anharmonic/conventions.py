@@ -23,6 +23,9 @@ KINETIC = units._amu / units._e * 1e10
 GPA = units.GPa
 """One GPa in eV/A^3."""
 
+VASP_KILOBAR = 1e-22 / 1.60217733e-19
+"""One kB in eV/A^3 with VASP's own (older) charge of the electron, to take out what VASP put in."""
+
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Index pairs of the Voigt components xx, yy, zz, yz, xz, xy."""
 
@@ -54,7 +57,7 @@ def from_vasp_order(components):
 
 def energy_without_pressure(energy, pstress, volume):
     """Energy (eV) without the term that VASP adds to it under ``PSTRESS`` (kB) at a volume (A^3)."""
-    return energy - 0.1 * GPA * pstress * volume
+    return energy - VASP_KILOBAR * pstress * volume
 
 
 def stress_from_vasp(kilobar):
