@@ -91,7 +91,7 @@ class Dataset:
         for path in [paths] if isinstance(paths, (str, Path)) else list(paths):
             structures, refused = read_structures(path, workers, progress)
             taken = 0
-            with bar_of(f"mapping {path}", len(structures), "frames", progress) as advance:
+            with bar_of(f"mapping {Path(path).name}", len(structures), "frames", progress) as advance:
                 for structure in structures:
                     structure = note_stress_offset(structure, stress_offset)
                     try:

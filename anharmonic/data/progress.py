@@ -16,7 +16,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def bar_of(text, total, unit, shown):
-    """Yield a function to be called after each of `total` pieces of work.
+    """Yield a function to be called after each of `total` pieces of work, or with the number of several.
 
     Parameters
     ----------
@@ -30,4 +30,4 @@ def bar_of(text, total, unit, shown):
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
     with Progress(*columns, disable=not shown) as bar:
         task = bar.add_task(text, total=total, unit=unit)
-        yield lambda: bar.advance(task)
+        yield lambda count=1: bar.advance(task, count)

@@ -264,11 +264,11 @@ def displaced():
             cell=np.eye(3) * length,
             scaled_positions=[[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]],
         )
-        phonon = Phonopy(cell, np.diag([2, 2, 1]), calculator=calculator)
+        phonon = Phonopy(cell, np.diag([2, 2, 2]), primitive_matrix="P", calculator=calculator)
         phonon.generate_displacements(0.05, number_of_snapshots=snapshots, random_seed=1)
         random = np.random.default_rng(2)
         supercells = phonon.supercells_with_displacements
-        phonon.forces = random.normal(size=(len(supercells), 20, 3)).round(10)
+        phonon.forces = random.normal(size=(len(supercells), 40, 3)).round(10)
         phonon.supercell_energies = random.normal(size=len(supercells)).round(8)
         return phonon
 
@@ -326,7 +326,7 @@ def test_phonopy_disp_with_force_sets(displaced, tmp_path, snapshots, monkeypatc
     displaced(None, snapshots or 3).save(tmp_path / "phonopy_disp.yaml", settings={"force_sets": False})
     other = displaced(None, 3)
     other.generate_displacements(0.05, number_of_snapshots=snapshots or 3, random_seed=9)
-    other.forces = np.zeros((len(other.supercells_with_displacements), 20, 3))
+    other.forces = np.zeros((len(other.supercells_with_displacements), 40, 3))
     write_FORCE_SETS(other.dataset, tmp_path / "FORCE_SETS")
     structures, (refusal,) = read_structures(tmp_path / "phonopy_disp.yaml")
     assert not structures and "two calculations" in refusal.reason

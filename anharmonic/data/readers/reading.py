@@ -70,13 +70,15 @@ def read_structures(path, workers=1, progress=False):
         if not path.is_file():
             raise DatasetError(f"no file or folder at {path}")
         return _read_file(path)
-    runs = divide_into_runs(files_under(path))
+    files = files_under(path)
+    runs = divide_into_runs(files)
     structures, refusals = [], []
-    with bar_of(f"reading {path}", len(runs), "files", progress) as advance, _mapper(runs, workers) as mapper:
-        for taken, refused in mapper(_read_run, runs):
+    bar = bar_of(f"reading {path.name or path}", len(files), "files", progress)
+    with bar as advance, _mapper(runs, workers) as mapper:
+        for run, (taken, refused) in zip(runs, mapper(_read_run, runs), strict=True):
             structures += taken
             refusals += refused
-            advance()
+            advance(len(run))
     if not runs:
         refusals = [Refusal(str(path), f"no file of a known kind under this folder; known are {KINDS}", UNKNOWN)]
     return structures, refusals
