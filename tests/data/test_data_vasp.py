@@ -179,6 +179,16 @@ def test_overflow_costs_one_step(shared, tmp_path, name):
     assert refusals[0].source.endswith(":0") and "overflow" in refusals[0].reason
 
 
+def test_a_row_too_many_in_an_outcar_costs_one_step(shared, tmp_path):
+    """ASE would take the first rows for the atoms, each one off."""
+    path = tmp_path / "OUTCAR"
+    lines = shared("vasp_outputs/md/LiPS_vasp5.4.1_npt10.OUTCAR").read_text().splitlines(keepends=True)
+    row = next(k for k, line in enumerate(lines) if "TOTAL-FORCE" in line) + 7
+    path.write_text("".join(lines[: row + 1] + lines[row:]))
+    structures, (refusal,) = read_structures(path)
+    assert len(structures) == 9 and refusal.source.endswith(":0") and "rows of positions" in refusal.reason
+
+
 def test_pressure_term_is_taken_out_of_the_energy(shared, tmp_path):
     text = shared(RELAXATION).read_text()
     path = tmp_path / "vasprun.xml"

@@ -18,6 +18,7 @@ from anharmonic.data.labels import label_atoms
 from anharmonic.data.readers.convergence import check_self_consistency, require_convergence
 from anharmonic.data.readers.incar import ABSENT, TAGS, vasp_settings, weighted_points
 from anharmonic.data.refusals import Refusal, Refused, refusal_of
+from anharmonic.errors import FileFormatError
 
 ITERATION = re.compile(r"Iteration\s+(\d+)\(\s*(\d+)\)")
 ENERGY_CHANGE = re.compile(r"total energy-change \(2\. order\)\s*:\s*(-?[\d.]+E[+-]\d+)")
@@ -51,7 +52,9 @@ def read_outcar(path):
         source = f"{path}:{index}"
         try:
             _check_convergence(chunk.lines, head)
-            structures.append(replace(label_atoms(chunk.build(), source), energy_name="free energy (TOTEN)"))
+            structure = label_atoms(chunk.build(), source)
+            _check_rows(chunk.lines, len(structure.atoms))
+            structures.append(replace(structure, energy_name="free energy (TOTEN)"))
         except Exception as error:  # the same
             refusals.append(refusal_of(source, error, "ASE reads no structure from this ionic step ({})"))
     if problem or _begun(text) > len(chunks):
@@ -74,6 +77,13 @@ def _chunks(path, text):
 def _begun(text):
     """Number of ionic steps that were begun."""
     return len({ionic for ionic, _ in ITERATION.findall(text)})
+
+
+def _check_rows(lines, n_atoms):
+    """Refuse a step whose positions and forces are not as many as there are atoms: ASE counts no rows."""
+    start = next(k for k, line in enumerate(lines) if "TOTAL-FORCE" in line) + 2
+    if not any(line.strip().startswith("-----") for line in lines[start + n_atoms : start + n_atoms + 1]):
+        raise FileFormatError(f"the rows of positions and forces are not {n_atoms}, the number of atoms")
 
 
 def _check_convergence(lines, head):
