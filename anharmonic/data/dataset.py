@@ -8,12 +8,11 @@ import numpy as np
 
 from anharmonic.crystal import Crystal
 from anharmonic.data.batches import make_batches, mean_energies
-from anharmonic.data.frames import map_structure, mapping_refusal, note_stress_offset
-from anharmonic.data.progress import bar_of
+from anharmonic.data.mapped import map_structures
 from anharmonic.data.readers import read_structures
 from anharmonic.data.report import report_text
 from anharmonic.data.split import stratified_choice
-from anharmonic.errors import DatasetError, MappingError
+from anharmonic.errors import DatasetError
 
 SHOWN = 5
 """How many frames or refusals a message names."""
@@ -78,7 +77,8 @@ class Dataset:
         max_strain, max_displacement
             Limits of the mapping; see `anharmonic.crystal.mapping.map_atoms`.
         workers : int or None
-            Processes that read files; see `anharmonic.data.readers.read_structures`.
+            Processes that read files and map structures at most, None for as many as there are cores; see
+            `anharmonic.data.readers.read_structures` for what a script has to mind.
 
         Raises
         ------
@@ -87,22 +87,17 @@ class Dataset:
             would be subtracted twice.
         """
         phase_by = (phase_by,) if isinstance(phase_by, str) else tuple(phase_by)
+        options = {"group_by": group_by, "phase_by": phase_by, "stress_offset": stress_offset}
+        options |= {"max_strain": max_strain, "max_displacement": max_displacement}
         frames, refusals = [], []
         for path in [paths] if isinstance(paths, (str, Path)) else list(paths):
             structures, refused = read_structures(path, workers, progress)
-            taken = 0
-            with bar_of(f"mapping {Path(path).name}", len(structures), "frames", progress) as advance:
-                for structure in structures:
-                    structure = note_stress_offset(structure, stress_offset)
-                    try:
-                        limits = {"max_strain": max_strain, "max_displacement": max_displacement}
-                        frames.append(map_structure(structure, crystal, group_by, phase_by, stress_offset, **limits))
-                        taken += 1
-                    except MappingError as error:
-                        refused.append(mapping_refusal(structure, crystal, error))
-                    advance()
-            if taken == 0:
+            text = f"mapping {Path(path).name}"
+            taken, unmapped = map_structures(structures, crystal, options, text, workers, progress)
+            refused += unmapped
+            if not taken:
                 raise DatasetError(_nothing_taken(path, crystal, refused))
+            frames += taken
             refusals += refused
         return cls(crystal, frames, refusals)
 

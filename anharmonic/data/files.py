@@ -66,12 +66,12 @@ def is_ase_json(path):
         return True
 
 
-def read_text(path):
-    """Text of a file, and what was wrong with its compression.
+def read_bytes(path):
+    """Contents of a file, decompressed, and what was wrong with its compression.
 
     Returns
     -------
-    text : str
+    content : bytes
         As far as it can be read.
     problem : str or None
         Why the end is missing, where it is.
@@ -84,7 +84,13 @@ def read_text(path):
                 parts.append(part)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             problem = f"the compressed file is damaged or cut off ({error})"
-    return b"".join(parts).decode("utf-8", "replace"), problem
+    return b"".join(parts), problem
+
+
+def read_text(path):
+    """What `read_bytes` gives, as text."""
+    content, problem = read_bytes(path)
+    return content.decode("utf-8", "replace"), problem
 
 
 def bare_name(path):

@@ -227,16 +227,33 @@ def assert_equal(one, other):
 
 
 def test_several_processes_give_the_same_in_the_same_order(tree, monkeypatch):
-    monkeypatch.setattr("anharmonic.data.readers.reading.WORTH", 1)
+    monkeypatch.setattr("anharmonic.data.processes.START", 1e-6)
     serial = read_structures(tree)
     assert_equal(serial, read_structures(tree, workers=2))
+
+
+def test_several_processes_map_alike(labelled, perovskite, tmp_path, monkeypatch):
+    frames = labelled(6) + labelled(4, (1, 1, 2), 5)
+    frames[3].symbols[0] = "Rb"
+    ase.io.write(tmp_path / "a.extxyz", frames)
+    crystal = perovskite("Cs", "Pb", "Br", 5.868)
+    serial = Dataset.read(tmp_path, crystal)
+    monkeypatch.setattr("anharmonic.data.processes.START", 1e-6)
+    data = Dataset.read(tmp_path, crystal, workers=2)
+    assert data.refusals == serial.refusals and len(data) == len(serial) == 9
+    for one, other in zip(data, serial, strict=True):
+        assert (one.source, one.energy, one.group) == (other.source, other.energy, other.group)
+        assert one.configuration.crystal is crystal and np.array_equal(one.forces, other.forces)
+        for name in ("deformation", "displacements", "order"):
+            assert np.array_equal(getattr(one.configuration, name), getattr(other.configuration, name))
+    assert len({id(frame.configuration.supercell) for frame in data}) == 2 and len(data.batches()) == 2
 
 
 def test_little_work_starts_no_process(tree, monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("a process was started")
 
-    monkeypatch.setattr("anharmonic.data.readers.reading.ProcessPoolExecutor", refuse)
+    monkeypatch.setattr("anharmonic.data.processes.ProcessPoolExecutor", refuse)
     assert len(read_structures(tree, workers=None)[0]) > 70
 
 
@@ -244,10 +261,11 @@ def test_a_script_without_protection_gets_an_advice(tree, tmp_path):
     """Spawned processes import the script anew; without a guard it would read again, without end."""
     script = tmp_path / "script.py"
     script.write_text(
-        "import anharmonic.data.readers.reading as reading\n"
+        "import anharmonic.data.processes\n"
+        "from anharmonic.data import read_structures\n"
         "from anharmonic.errors import DatasetError\n"
-        "reading.WORTH = 1\n"
-        f"try:\n    reading.read_structures({str(tree)!r}, workers=2)\n"
+        "anharmonic.data.processes.START = 1e-6\n"
+        f"try:\n    read_structures({str(tree)!r}, workers=2)\n"
         "except DatasetError as error:\n    print('told:', error)\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -1,15 +1,10 @@
 """Labelled structures from files and folders of any depth, by several processes where that pays."""
 
-import os
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from importlib import import_module
-from math import ceil
-from multiprocessing import get_context
 from pathlib import Path
 
 from anharmonic.data.files import COMPRESSION, KINDS, files_under, kind_of
+from anharmonic.data.processes import ordered_map
 from anharmonic.data.progress import bar_of
 from anharmonic.data.readers.runs import divide_into_runs
 from anharmonic.data.refusals import Refusal, refusal_of
@@ -28,10 +23,8 @@ READERS = {
 }
 """Module and function of each kind of file; imported when the first such file is met."""
 
-WORTH = 10e6
-"""Bytes of text that take as long to read as it takes to start a process (about a second)."""
-OPENING = 5e3
-"""Bytes of text that take as long to read as it takes to open a file."""
+SPEED, OPENING = 15e6, 5e-4
+"""Bytes of text that are read in a second, and seconds that it takes to open a file, roughly."""
 PACKED = 6
 """Bytes of text in a byte of a compressed file, roughly."""
 
@@ -74,7 +67,7 @@ def read_structures(path, workers=1, progress=False):
     runs = divide_into_runs(files)
     structures, refusals = [], []
     bar = bar_of(f"reading {path.name or path}", len(files), "files", progress)
-    with bar as advance, _mapper(runs, workers) as mapper:
+    with bar as advance, ordered_map(len(runs), _seconds(runs), workers) as mapper:
         for run, (taken, refused) in zip(runs, mapper(_read_run, runs), strict=True):
             structures += taken
             refusals += refused
@@ -120,32 +113,8 @@ def _read_file(path):
     return structures, refusals
 
 
-@contextmanager
-def _mapper(runs, workers):
-    """A function like ``map`` that keeps the order: of this process, or of several."""
-    workers = min(workers or _cores(), len(runs), ceil(_weight(runs) / WORTH))
-    if workers <= 1:
-        yield map
-        return
-    pieces = max(1, min(50, len(runs) // (8 * workers)))
-    # spawned, not forked: JAX has threads, and a fork of a process with threads may hang
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        try:
-            yield lambda function, items: pool.map(function, items, chunksize=pieces)
-        except BrokenProcessPool as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise DatasetError(
-                "a process that reads files died: out of memory, or the calling script is not protected by "
-                '`if __name__ == "__main__":`; read with workers=1'
-            ) from error
-
-
-def _cores():
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _weight(runs):
-    """Bytes of text to read, where each file counts for some more; dangling links count for nothing."""
+def _seconds(runs):
+    """How long one process will read, roughly; dangling links count for nothing."""
     files = [path for run in runs for path in run[:1] if path.exists()]
-    return sum(OPENING + path.stat().st_size * (PACKED if path.suffix in COMPRESSION else 1) for path in files)
+    sizes = (path.stat().st_size * (PACKED if path.suffix in COMPRESSION else 1) for path in files)
+    return sum(OPENING + size / SPEED for size in sizes)
