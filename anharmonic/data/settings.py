@@ -8,6 +8,9 @@ import numpy as np
 SPACING_TOLERANCE = 1.15
 """Ratio of k-point spacings up to which meshes count as equally dense: no two cells divide alike."""
 
+UNKNOWN_CONVERGENCE = {"convergence": "not told"}
+"""What ``info`` says of structures of VASP whose file does not tell whether the electrons converged."""
+
 WORDS = {
     "cutoff": "plane-wave cutoffs",
     "functional": "functionals",
@@ -129,9 +132,14 @@ def disagreements(frames):
     return found + ([_spacing_sentence(spacings)] if spacings and _ratio(spacings) > SPACING_TOLERANCE else [])
 
 
+def tells_convergence(frame):
+    """False for structures of VASP whose file does not tell whether the electrons converged."""
+    return frame.info.get("convergence") != UNKNOWN_CONVERGENCE["convergence"]
+
+
 def unknown_convergence(frames):
     """A sentence on frames of VASP whose files do not tell whether the electrons converged; empty without such."""
-    sources = [frame.source for frame in frames if "convergence" in frame.info]
+    sources = [frame.source for frame in frames if not tells_convergence(frame)]
     if not sources:
         return ""
     return f"nothing tells whether the electrons converged in {len(sources)} frames (first: {sources[0]})"

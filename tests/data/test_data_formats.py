@@ -151,6 +151,8 @@ def test_damaged_vaspouts(truth, tmp_path):
     assert not structures and "energies_tags" in refusal.reason
     structures, refusals = damaged(lambda group: group.pop("stress"))
     assert not refusals and all(s.stress is None and s.forces is not None for s in structures)
+    structures, refusals = damaged(replace("stress", np.zeros((4, 3, 3))))  # a run with ISIF = 0
+    assert not refusals and all(s.stress is None for s in structures)
     write_vaspout(path, true)
     whole = path.read_bytes()
     for length in np.linspace(1, len(whole) - 1, 25).astype(int):
@@ -306,12 +308,12 @@ def test_phonopy_disp_with_force_sets(displaced, tmp_path, snapshots, monkeypatc
     _, (refusal,) = read_structures(tmp_path)
     assert refusal.kind == "no forces" and "FORCE_SETS" in refusal.reason
     (tmp_path / "elsewhere").mkdir()
-    write_FORCE_SETS(phonon.dataset, tmp_path / "elsewhere" / "FORCE_SETS")
+    write_FORCE_SETS(phonon.dataset, filename=tmp_path / "elsewhere" / "FORCE_SETS")
     monkeypatch.chdir(tmp_path / "elsewhere")  # a FORCE_SETS in the working folder is of another calculation
     assert read_structures(tmp_path / "phonopy_disp.yaml")[1][0].kind == "no forces"
     _, (refusal,) = read_structures(tmp_path / "elsewhere")
     assert "no phonopy_disp.yaml" in refusal.reason
-    write_FORCE_SETS(phonon.dataset, tmp_path / "FORCE_SETS")
+    write_FORCE_SETS(phonon.dataset, filename=tmp_path / "FORCE_SETS")
     structures, refusals = read_structures(tmp_path / "FORCE_SETS")
     assert not refusals
     assert_phonopy(structures, phonon, has_energies=False)
@@ -327,7 +329,7 @@ def test_phonopy_disp_with_force_sets(displaced, tmp_path, snapshots, monkeypatc
     other = displaced(None, 3)
     other.generate_displacements(0.05, number_of_snapshots=snapshots or 3, random_seed=9)
     other.forces = np.zeros((len(other.supercells_with_displacements), 40, 3))
-    write_FORCE_SETS(other.dataset, tmp_path / "FORCE_SETS")
+    write_FORCE_SETS(other.dataset, filename=tmp_path / "FORCE_SETS")
     structures, (refusal,) = read_structures(tmp_path / "phonopy_disp.yaml")
     assert not structures and "two calculations" in refusal.reason
 

@@ -29,7 +29,3 @@ def check_self_consistency(icharg):
     if icharg is not None and icharg >= 10:
         reason = f"not self-consistent: ICHARG = {icharg:.0f} keeps the density fixed"
         raise Refused("not self-consistent", reason)
-
-
-UNKNOWN_CONVERGENCE = {"convergence": "not told"}
-"""What ``info`` says of structures of VASP whose file does not tell whether the electrons converged."""

@@ -77,7 +77,7 @@ def _dataset(facts, yaml):
     sets = yaml.parent / SETS
     if not sets.is_file():
         raise Refused("no forces", f"{yaml.name} {INCOMPLETE}")
-    dataset = parse_FORCE_SETS(sets, natom=len(facts.supercell))
+    dataset = parse_FORCE_SETS(filename=sets, natom=len(facts.supercell))
     if not _has_forces(dataset):
         raise Refused("no forces", f"{yaml.name} {INCOMPLETE}")
     if facts.dataset is not None:

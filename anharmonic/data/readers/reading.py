@@ -8,6 +8,7 @@ from anharmonic.data.processes import ordered_map
 from anharmonic.data.progress import bar_of
 from anharmonic.data.readers.runs import divide_into_runs
 from anharmonic.data.refusals import Refusal, refusal_of
+from anharmonic.data.settings import tells_convergence
 from anharmonic.errors import DatasetError
 
 READERS = {
@@ -94,7 +95,7 @@ def _read_run(paths):
 
 def _is_certain(structures):
     """Whether the file told the convergence of the electrons."""
-    return not any("convergence" in structure.info for structure in structures)
+    return all(tells_convergence(structure) for structure in structures)
 
 
 def _read_file(path):

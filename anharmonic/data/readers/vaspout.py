@@ -15,9 +15,10 @@ import numpy as np
 
 from anharmonic.conventions import stress_from_vasp
 from anharmonic.data.labels import label_arrays
-from anharmonic.data.readers.convergence import UNKNOWN_CONVERGENCE, check_self_consistency
+from anharmonic.data.readers.convergence import check_self_consistency
 from anharmonic.data.readers.incar import TAGS, vasp_settings, weighted_points
 from anharmonic.data.refusals import Refusal, Refused, refusal_of
+from anharmonic.data.settings import UNKNOWN_CONVERGENCE
 from anharmonic.errors import FileFormatError
 
 STEPS = "intermediate/ion_dynamics"
@@ -169,7 +170,7 @@ def _read_step(step, facts, source):
         step["position_ions"] @ cell,
         step["energies"][facts["column"]],
         step.get("forces"),
-        None if stress is None else stress_from_vasp(stress),
+        None if stress is None or not stress.any() else stress_from_vasp(stress),  # zeros where none was calculated
         source,
         energy_name="free energy (TOTEN)",
         settings=facts["settings"],

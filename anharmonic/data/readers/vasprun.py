@@ -16,10 +16,10 @@ import numpy as np
 from anharmonic.conventions import energy_without_pressure, stress_from_vasp
 from anharmonic.data.files import read_text
 from anharmonic.data.labels import label_arrays
-from anharmonic.data.readers.convergence import UNKNOWN_CONVERGENCE, check_self_consistency, require_convergence
+from anharmonic.data.readers.convergence import check_self_consistency, require_convergence
 from anharmonic.data.readers.incar import TAGS, vasp_settings, weighted_points
 from anharmonic.data.refusals import Refusal, Refused, refusal_of
-from anharmonic.data.settings import Settings
+from anharmonic.data.settings import UNKNOWN_CONVERGENCE, Settings
 from anharmonic.errors import FileFormatError
 
 OPENING, CLOSING = "<calculation>", "</calculation>"
