@@ -10,6 +10,8 @@ from anharmonic.data.settings import disagreements, unknown_convergence
 from anharmonic.data.table import file_table, outcome_lines
 
 HEADER = ("group", "phase", "frames", "atoms", "energy (meV/atom)", "force rms (eV/A)", "stress rms (GPa)", "missing")
+SHOWN = 20
+"""Most reasons for refusals that are shown."""
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -79,9 +81,14 @@ def _aligned(rows):
 
 
 def _refusal_lines(refusals):
-    """Refusals counted by reason (reasons that differ in numbers alone are one), with the first of each."""
+    """Refusals counted by reason (reasons that differ in numbers alone are one), with the first of each.
+
+    The most frequent reasons come first; the table of files has them all.
+    """
     reasons = defaultdict(list)
     for refusal in refusals:
         reasons[NUMBER.sub("#", refusal.reason)].append(refusal)
-    lines = [f"{len(same):6d}  {same[0].reason} (first: {same[0].source})" for same in reasons.values()]
-    return ["", "refused:", *lines] if lines else []
+    ranked = sorted(reasons.values(), key=len, reverse=True)
+    lines = [f"{len(same):6d}  {same[0].reason} (first: {same[0].source})" for same in ranked[:SHOWN]]
+    rest = sum(map(len, ranked[SHOWN:]))
+    return ["", "refused:", *lines, *([f"{rest:6d}  for other reasons"] if rest else [])] if lines else []

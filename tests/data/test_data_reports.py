@@ -291,6 +291,16 @@ def test_kinds_of_what_does_not_map(labelled, perovskite, tmp_path):
         Refusal("a", "b", "whim")
 
 
+def test_the_report_stays_short(labelled, perovskite, tmp_path):
+    ase.io.write(tmp_path / "a.extxyz", labelled(1))
+    data = Dataset.read(tmp_path, perovskite("Cs", "Pb", "Br", 5.868))
+    refusals = [Refusal(f"{k}.xml:0", "often") for k in range(500)]
+    refusals += [Refusal(f"{k}.xml", f"reason {'abcdefghij'[k // 10]}{'abcdefghij'[k % 10]}") for k in range(100)]
+    report = replace(data, refusals=tuple(refusals)).report()
+    assert len(report.splitlines()) < 50 and "81  for other reasons" in report
+    assert report.index("500  often") < report.index("1  reason aa")
+
+
 def test_the_report_warns(shared, tmp_path, perovskite):
     text = shared(STATIC).read_text()
     (tmp_path / "a.vasprun.xml").write_text(text)
