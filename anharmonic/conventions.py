@@ -23,6 +23,9 @@ KINETIC = units._amu / units._e * 1e10
 GPA = units.GPa
 """One GPa in eV/A^3."""
 
+VASP_KILOBAR = 1e-22 / 1.60217733e-19
+"""One kB in eV/A^3 with VASP's own (older) charge of the electron, to take out what VASP put in."""
+
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Index pairs of the Voigt components xx, yy, zz, yz, xz, xy."""
 
@@ -40,6 +43,21 @@ def from_voigt(components):
     for k, (i, j) in enumerate(VOIGT):
         tensor[..., i, j] = tensor[..., j, i] = components[..., k]
     return tensor
+
+
+def stress_from_virial(virial, volume):
+    """Stress (eV/A^3, tension positive) from a virial (eV, ``-V sigma``), (..., 3, 3), and a volume (A^3)."""
+    return -np.asarray(virial) / abs(volume)
+
+
+def from_vasp_order(components):
+    """Symmetric tensors (..., 3, 3) from six components in VASP's order xx, yy, zz, xy, yz, zx."""
+    return from_voigt(np.asarray(components)[..., [0, 1, 2, 4, 5, 3]])
+
+
+def energy_without_pressure(energy, pstress, volume):
+    """Energy (eV) without the term that VASP adds to it under ``PSTRESS`` (kB) at a volume (A^3)."""
+    return energy - VASP_KILOBAR * pstress * volume
 
 
 def stress_from_vasp(kilobar):

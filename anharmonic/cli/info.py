@@ -43,7 +43,7 @@ def info(
         show(*_potential(name))
     elif path.is_dir():
         show(*_data(path, potential))
-    elif _is_hdf5(path):
+    elif _is_hdf5(path) and kind_of(path) is None:
         show(*(_run(path) if _hdf5_format(path) == "anharmonic run" else _potential(path)))
     elif path.suffix == ".json" and (summary := _summary(path)):
         show(*summary)

@@ -2,7 +2,8 @@
 
 from anharmonic.data.batches import Batch
 from anharmonic.data.dataset import Dataset
-from anharmonic.data.frames import Frame, LabelledStructure, Refusal
+from anharmonic.data.frames import Frame, LabelledStructure
 from anharmonic.data.readers import read_structures
+from anharmonic.data.refusals import Refusal
 
 __all__ = ["Batch", "Dataset", "Frame", "LabelledStructure", "Refusal", "read_structures"]

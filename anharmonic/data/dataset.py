@@ -5,15 +5,14 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
-from rich.progress import track
 
 from anharmonic.crystal import Crystal
 from anharmonic.data.batches import make_batches, mean_energies
-from anharmonic.data.frames import Refusal, map_structure, note_stress_offset
+from anharmonic.data.mapped import map_structures
 from anharmonic.data.readers import read_structures
 from anharmonic.data.report import report_text
 from anharmonic.data.split import stratified_choice
-from anharmonic.errors import DatasetError, MappingError
+from anharmonic.errors import DatasetError
 
 SHOWN = 5
 """How many frames or refusals a message names."""
@@ -57,6 +56,7 @@ class Dataset:
         progress=False,
         max_strain=0.25,
         max_displacement=None,
+        workers=1,
     ):
         """Read files and map every structure to the reference crystal.
 
@@ -73,9 +73,12 @@ class Dataset:
         stress_offset : float
             Pulay stress (eV/A^3): subtracted from each diagonal component.
         progress : bool
-            Show a progress bar on the terminal.
+            Show progress bars on the terminal.
         max_strain, max_displacement
             Limits of the mapping; see `anharmonic.crystal.mapping.map_atoms`.
+        workers : int or None
+            Processes that read files and map structures at most, None for as many as there are cores; see
+            `anharmonic.data.readers.read_structures` for what a script has to mind.
 
         Raises
         ------
@@ -84,20 +87,17 @@ class Dataset:
             would be subtracted twice.
         """
         phase_by = (phase_by,) if isinstance(phase_by, str) else tuple(phase_by)
+        options = {"group_by": group_by, "phase_by": phase_by, "stress_offset": stress_offset}
+        options |= {"max_strain": max_strain, "max_displacement": max_displacement}
         frames, refusals = [], []
         for path in [paths] if isinstance(paths, (str, Path)) else list(paths):
-            structures, refused = read_structures(path)
-            taken = 0
-            for structure in track(structures, f"mapping {path}", disable=not progress):
-                structure = note_stress_offset(structure, stress_offset)
-                try:
-                    limits = {"max_strain": max_strain, "max_displacement": max_displacement}
-                    frames.append(map_structure(structure, crystal, group_by, phase_by, stress_offset, **limits))
-                    taken += 1
-                except MappingError as error:
-                    refused.append(Refusal(structure.source, str(error)))
-            if taken == 0:
+            structures, refused = read_structures(path, workers, progress)
+            text = f"mapping {Path(path).name}"
+            taken, unmapped = map_structures(structures, crystal, options, text, workers, progress)
+            refused += unmapped
+            if not taken:
                 raise DatasetError(_nothing_taken(path, crystal, refused))
+            frames += taken
             refusals += refused
         return cls(crystal, frames, refusals)
 

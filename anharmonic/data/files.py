@@ -4,26 +4,39 @@ import bz2
 import gzip
 import lzma
 import os
+import re
 import zlib
 from pathlib import Path
 
 COMPRESSION = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
-KINDS = "extxyz (.xyz, .extxyz), vasprun.xml, OUTCAR, ASE database (.db, .json), ASE trajectory (.traj)"
+ML_AB = re.compile(r"(^|[._-])ml_abn?([._-]\w*)?$")
+KINDS = (
+    "vasprun.xml, OUTCAR, vaspout.h5, ML_AB, ML_ABN, extxyz (.xyz, .extxyz), ASE database (.db, .json), ASE trajectory "
+    "(.traj), phonopy (phonopy_params.yaml, or phonopy_disp.yaml with FORCE_SETS), DeePMD-kit (folder with type.raw)"
+)
 """The known kinds of files, for messages."""
 
 
 def kind_of(path):
-    """Kind of a file by its name: "extxyz", "vasprun", "outcar", "traj", "database", or None.
+    """Kind of a file by its name, one of the keys of `anharmonic.data.readers.reading.READERS`, or None.
 
-    A vasprun.xml or OUTCAR may carry anything before and behind that
+    VASP's files may carry anything before and behind their name
     (``run3.vasprun.xml.gz``, ``vasprun.xml.00153``); text files may be compressed.
     """
-    name = _bare_name(path)
+    name = bare_name(path)
     if "vasprun" in name and ".xml" in name:
         return "vasprun"
     if "outcar" in name:
         return "outcar"
+    if "vaspout" in name and name.endswith(".h5"):
+        return "vaspout"
+    if ML_AB.search(name):
+        return "ml_ab"
+    if name == "type.raw":
+        return "deepmd"
+    if name == "force_sets" or name.startswith("phonopy") and name.endswith((".yaml", ".yml")):
+        return "phonopy"
     if name.endswith((".xyz", ".extxyz")):
         return "extxyz"
     if Path(path).suffix == ".traj":
@@ -33,29 +46,32 @@ def kind_of(path):
 
 def files_under(folder):
     """All files of known kinds under a folder, sorted; .json files only where they are ASE databases."""
-    found = [Path(base) / name for base, _, names in os.walk(folder) for name in names]
-    return sorted(p for p in found if kind_of(p) and (p.suffix != ".json" or is_ase_json(p)))
+    return [p for p in all_files(folder) if kind_of(p) and (p.suffix != ".json" or is_ase_json(p))]
+
+
+def all_files(folder):
+    """All files under a folder, sorted; links to folders are not followed, pipes and devices left out."""
+    found = sorted(Path(base) / name for base, _, names in os.walk(folder) for name in names)
+    return [path for path in found if path.is_file() or path.is_symlink()]
 
 
 def is_ase_json(path):
     """Whether a .json file is an ASE database: such a file ends with the list of ids and the next id."""
-    with open(path, "rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - 200))
-        return b'"nextid"' in file.read()
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 200))
+            return b'"nextid"' in file.read()
+    except OSError:  # the reader will say why
+        return True
 
 
-def run_name(path):
-    """What the vasprun.xml and the OUTCAR of one run have in common: folder and rest of the name."""
-    return Path(path).parent, _bare_name(path).replace("vasprun.xml", "").replace("outcar", "").strip(".")
-
-
-def read_text(path):
-    """Text of a file, and what was wrong with its compression.
+def read_bytes(path):
+    """Contents of a file, decompressed, and what was wrong with its compression.
 
     Returns
     -------
-    text : str
+    content : bytes
         As far as it can be read.
     problem : str or None
         Why the end is missing, where it is.
@@ -68,10 +84,16 @@ def read_text(path):
                 parts.append(part)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             problem = f"the compressed file is damaged or cut off ({error})"
-    return b"".join(parts).decode("utf-8", "replace"), problem
+    return b"".join(parts), problem
 
 
-def _bare_name(path):
+def read_text(path):
+    """What `read_bytes` gives, as text."""
+    content, problem = read_bytes(path)
+    return content.decode("utf-8", "replace"), problem
+
+
+def bare_name(path):
     """Lower-case name without the suffix of a compression."""
     path = Path(path)
     return (path.stem if path.suffix in COMPRESSION else path.name).lower()

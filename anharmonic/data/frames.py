@@ -1,5 +1,6 @@
-"""The records of a data set: what a file held, what was refused, and what a fit uses."""
+"""The records of a data set: what a file held, and what a fit uses."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -10,28 +11,15 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from anharmonic.conventions import to_voigt
 from anharmonic.crystal import Configuration, Supercell
 from anharmonic.crystal.mapping import map_atoms
+from anharmonic.data.refusals import Refusal
+from anharmonic.data.settings import Settings
 from anharmonic.errors import DatasetError
+
+ENERGY_NAME, SETTINGS = "energy_name", "dft_settings"
+"""Keys of ``info`` under which a frame, and the files written from it, keep these."""
 
 UNLABELLED = "unlabelled"
 """Phase of a frame whose file names none."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A structure, or a file, that was not taken, and why.
-
-    Attributes
-    ----------
-    source : str
-        "file:frame", or the file.
-    reason : str
-    """
-
-    source: str
-    reason: str
-
-    def __str__(self):
-        return f"{self.source}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +40,10 @@ class LabelledStructure:
         Everything else that the file says about the structure.
     source : str
         "file:frame"; frames are counted from 0 (rows of a database by their id).
+    energy_name : str
+        What the file calls the energy, "free energy (e_fr_energy)" for instance; empty where there is none.
+    settings : Settings or None
+        Of the calculation, where the file knows them.
     """
 
     atoms: Atoms
@@ -60,6 +52,8 @@ class LabelledStructure:
     stress: np.ndarray | None
     info: dict
     source: str
+    energy_name: str = ""
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ class Frame:
     source : str
         "file:frame".
     info : dict
-        What the file says besides.
+        What the file says besides; the settings of the calculation and the name of the energy too.
     """
 
     configuration: Configuration
@@ -107,6 +101,16 @@ class Frame:
     def missing(self):
         """Names of the labels that the frame lacks."""
         return tuple(name for name in ("energy", "forces", "stress") if getattr(self, name) is None)
+
+    @property
+    def energy_name(self):
+        """What the file calls the energy."""
+        return str(self.info.get(ENERGY_NAME, ""))
+
+    @property
+    def settings(self):
+        """`Settings` of the calculation, or None."""
+        return Settings.from_dict(self.info.get(SETTINGS))
 
     def to_atoms(self):
         """The structure in its original atom order, labels in a calculator, group and phase in ``info``."""
@@ -144,7 +148,7 @@ def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **m
     MappingError
         If the structure is no distorted supercell of `crystal`.
     """
-    info, forces = structure.info, structure.forces
+    info, forces = _full_info(structure), structure.forces
     configuration = map_atoms(crystal, structure.atoms, **mapping)
     return Frame(
         configuration,
@@ -156,6 +160,19 @@ def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **m
         structure.source,
         info,
     )
+
+
+def _full_info(structure):
+    """The info of a structure with the name of its energy and the settings of its calculation."""
+    settings = structure.settings.to_dict() if structure.settings else None
+    facts = {ENERGY_NAME: structure.energy_name, SETTINGS: settings}
+    return structure.info | {key: value for key, value in facts.items() if value}
+
+
+def mapping_refusal(structure, crystal, error):
+    """The `Refusal` of a structure that does not map: another composition, or the same one elsewhere."""
+    shares = [{s: n / len(of) for s, n in Counter(of).items()} for of in (crystal.species, structure.atoms.symbols)]
+    return Refusal(structure.source, str(error), "mapping" if shares[0] == shares[1] else "composition")
 
 
 def note_stress_offset(structure, stress_offset):

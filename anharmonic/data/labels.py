@@ -1,11 +1,14 @@
-"""Energy, forces and stress of an ``ase.Atoms``, under whatever names a file gives them."""
+"""Energy, forces and stress of a structure: under the names that a file gives them, or from arrays."""
 
 import re
 
 import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
 
-from anharmonic.conventions import from_voigt
-from anharmonic.data.frames import LabelledStructure
+from anharmonic.conventions import from_voigt, stress_from_virial
+from anharmonic.data.frames import ENERGY_NAME, SETTINGS, LabelledStructure
+from anharmonic.data.settings import Settings
 from anharmonic.errors import FileFormatError
 
 NAME = re.compile(r"(?:(?P<prefix>.*?)[_\-. ])??(?P<kind>free_energy|energy|forces?|stress|virials?)", re.IGNORECASE)
@@ -50,8 +53,8 @@ def label_atoms(atoms, source):
     bare.set_constraint()
     _check("positions", bare.positions, (len(bare), 3))
     _check("cell", bare.cell[:], (3, 3))
-    energy = _first(results, atoms.info, ("free_energy", "energy"))
-    forces = _first(results, atoms.arrays, ("forces", "force"))
+    name, energy = _first(results, atoms.info, ("free_energy", "energy"))
+    _, forces = _first(results, atoms.arrays, ("forces", "force"))
     return LabelledStructure(
         bare,
         None if energy is None else float(_check("energy", np.squeeze(energy), ())),
@@ -59,28 +62,69 @@ def label_atoms(atoms, source):
         _stress(results, atoms),
         dict(atoms.info),
         source,
+        "" if energy is None else str(atoms.info.get(ENERGY_NAME, name)),
+        Settings.from_dict(atoms.info.get(SETTINGS)),
+    )
+
+
+def label_arrays(symbols, cell, positions, energy, forces, stress, source, **facts):
+    """A `LabelledStructure` of a periodic crystal from plain arrays, all of them checked.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Chemical symbols.
+    cell : array_like, shape (3, 3), A
+        Rows of lattice vectors.
+    positions : array_like, shape (n_atoms, 3), A
+    energy : float (eV) or None
+    forces : array_like, shape (n_atoms, 3), eV/A, or None
+    stress : array_like, shape (3, 3), eV/A^3, or None
+        Positive in tension; the symmetric part is taken.
+    source : str
+    **facts
+        `LabelledStructure.info`, ``energy_name`` and ``settings``; also ``pbc``.
+
+    Raises
+    ------
+    FileFormatError
+        If a symbol is unknown, a shape is wrong, or a number is not finite.
+    """
+    unknown = sorted(set(symbols) - set(atomic_numbers))
+    if unknown:
+        raise FileFormatError(f"unknown chemical symbols in the list of atoms: {', '.join(unknown)}")
+    numbers = [atomic_numbers[symbol] for symbol in symbols]
+    shape = (len(numbers), 3)
+    cell, positions = _check("cell", cell, (3, 3)), _check("positions", positions, shape)
+    return LabelledStructure(
+        Atoms(numbers, cell=cell, positions=positions, pbc=facts.pop("pbc", True)),
+        None if energy is None else float(_check("energy", energy, ())),
+        None if forces is None else _check("forces", forces, shape),
+        None if stress is None else _tensor("stress", stress),
+        facts.pop("info", {}),
+        source,
+        **facts,
     )
 
 
 def _stress(results, atoms):
     """Stress (3, 3) in eV/A^3, positive in tension, or None."""
-    stress = _first(results, atoms.info, ("stress",))
+    _, stress = _first(results, atoms.info, ("stress",))
     if stress is not None:
         return _tensor("stress", stress)
-    virial = _first(results, atoms.info, ("virial", "virials"))
+    _, virial = _first(results, atoms.info, ("virial", "virials"))
     if virial is None:
         return None
-    volume = abs(atoms.cell.volume)
-    if volume == 0.0:
+    if atoms.cell.volume == 0.0:
         raise FileFormatError("a virial is no stress without a volume; the structure has no cell")
-    return -_tensor("virial", virial) / volume
+    return stress_from_virial(_tensor("virial", virial), atoms.cell.volume)
 
 
 def _first(results, named, kinds):
-    """The first of `kinds` that the results hold, else that a name in `named` ends with."""
+    """Name and value of the first of `kinds` that the results hold, else that a name in `named` ends with."""
     for kind in kinds:
         if kind in results:
-            return results[kind]
+            return kind, results[kind]
     for kind in kinds:
         names = [name for name in named if _kind(name) == kind]
         if len(names) > 1 and any(not np.array_equal(named[n], named[names[0]]) for n in names):
@@ -88,8 +132,8 @@ def _first(results, named, kinds):
                 f"{', '.join(names)} are all called {kind} and differ: rename the one to be used to '{kind}' alone"
             )
         if names:
-            return named[names[0]]
-    return None
+            return names[0], named[names[0]]
+    return "", None
 
 
 def _kind(name):

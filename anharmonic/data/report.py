@@ -6,13 +6,17 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from anharmonic.conventions import GPA
+from anharmonic.data.settings import disagreements, unknown_convergence
+from anharmonic.data.table import file_table, outcome_lines
 
 HEADER = ("group", "phase", "frames", "atoms", "energy (meV/atom)", "force rms (eV/A)", "stress rms (GPa)", "missing")
+SHOWN = 20
+"""Most reasons for refusals that are shown."""
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 def report_text(dataset):
-    """What a data set holds, by group and phase, and what was refused, by reason.
+    """What a data set holds, by group and phase; what came of the files; what was refused, by reason; warnings.
 
     Energies are relative to the lowest energy per atom of the group.
     """
@@ -23,7 +27,23 @@ def report_text(dataset):
             lowest[frame.group] = min(lowest.get(frame.group, np.inf), frame.energy / frame.n_atoms)
     rows = [HEADER] + [_row(*key, strata[key], lowest.get(key[0])) for key in sorted(strata)]
     title = f"{dataset.crystal.formula}: {len(dataset)} frames, {len(dataset.refusals)} refused"
-    return "\n".join([title, "", *_aligned(rows), *_refusal_lines(dataset.refusals)]) + "\n"
+    lines = [title, "", *_aligned(rows), *_file_lines(dataset), *_refusal_lines(dataset.refusals), *_warnings(dataset)]
+    return "\n".join(lines) + "\n"
+
+
+def _file_lines(dataset):
+    """Files by their outcome, and what their energies are."""
+    lines = outcome_lines(file_table(dataset.frames, dataset.refusals))
+    names = Counter(frame.energy_name or "not told" for frame in dataset.frames if frame.energy is not None)
+    energies = ", ".join(f"{name} in {count}" for name, count in names.most_common()) or "none"
+    return ["", "files:", *lines, "", f"energies: {energies}"]
+
+
+def _warnings(dataset):
+    """Settings that differ, and convergence that nothing tells."""
+    found = [*disagreements(dataset.frames), unknown_convergence(dataset.frames)]
+    lines = [f"  {text}" for text in found if text]
+    return ["", "warnings:", *lines] if lines else []
 
 
 def _row(group, phase, frames, lowest):
@@ -61,9 +81,14 @@ def _aligned(rows):
 
 
 def _refusal_lines(refusals):
-    """Refusals counted by reason (reasons that differ in numbers alone are one), with the first of each."""
+    """Refusals counted by reason (reasons that differ in numbers alone are one), with the first of each.
+
+    The most frequent reasons come first; the table of files has them all.
+    """
     reasons = defaultdict(list)
     for refusal in refusals:
         reasons[NUMBER.sub("#", refusal.reason)].append(refusal)
-    lines = [f"{len(same):6d}  {same[0].reason} (first: {same[0].source})" for same in reasons.values()]
-    return ["", "refused:", *lines] if lines else []
+    ranked = sorted(reasons.values(), key=len, reverse=True)
+    lines = [f"{len(same):6d}  {same[0].reason} (first: {same[0].source})" for same in ranked[:SHOWN]]
+    rest = sum(map(len, ranked[SHOWN:]))
+    return ["", "refused:", *lines, *([f"{rest:6d}  for other reasons"] if rest else [])] if lines else []

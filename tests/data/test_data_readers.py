@@ -1,6 +1,7 @@
 """extxyz, ASE databases and trajectories, folders: constraints, names of labels, damage."""
 
 import json
+import lzma
 
 import ase.io
 import numpy as np
@@ -10,6 +11,7 @@ from ase.constraints import FixAtoms
 from ase.db import connect
 
 from anharmonic.data import read_structures
+from anharmonic.data.refusals import file_of
 from anharmonic.errors import DatasetError
 
 
@@ -95,12 +97,23 @@ def test_a_lost_line_stops_with_a_reason(labelled, tmp_path):
     assert "nothing from there on is read" in refusals[-1].reason and "line 45" in refusals[-1].reason
 
 
-@pytest.mark.parametrize("name", ["a.xyz", "a.traj", "a.db", "a.json", "vasprun.xml", "OUTCAR", "a.txt", "OUTCAR.gz"])
-@pytest.mark.parametrize("content", [b"", b"\x00\xff rubbish \n", b"<modeling><calculation>", b"3\n\nH 0 0\n"])
+NAMES = ["a.xyz", "a.traj", "a.db", "a.json", "vasprun.xml", "OUTCAR", "a.txt", "OUTCAR.gz", "vasprun.xml.xz"]
+NAMES += ["vaspout.h5", "ML_AB", "ML_ABN.bz2", "phonopy_disp.yaml", "phonopy_params.yaml.xz", "FORCE_SETS", "type.raw"]
+CONTENTS = [b"", b"\x00\xff rubbish \n", b"<modeling><calculation>", b"3\n\nH 0 0\n", b"\x89HDF\r\n\x1a\n"]
+CONTENTS += [
+    lzma.compress(b"The number of configurations\n-----\n 2")[:-20],
+    b"Configuration num. 1\n",
+    b"a: [1, {b: *c}]",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("content", CONTENTS)
 def test_rubbish_is_refused_and_never_raises(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     structures, refusals = read_structures(tmp_path / name)
-    assert not structures and refusals and all(r.reason for r in refusals)
+    assert not structures and refusals and all(r.reason and file_of(r.source) == str(tmp_path / name) for r in refusals)
+    assert len(read_structures(tmp_path)[1]) >= (name != "a.json")  # other .json files are of no known kind
 
 
 def test_a_cut_off_trajectory(labelled, tmp_path):
