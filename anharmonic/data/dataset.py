@@ -1,6 +1,6 @@
 """Labelled configurations of one crystal: reading, choosing, checking, stacking."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ase.io
@@ -9,10 +9,12 @@ from rich.progress import track
 
 from anharmonic.crystal import Crystal
 from anharmonic.data.batches import make_batches, mean_energies
-from anharmonic.data.frames import Refusal, map_structure, note_stress_offset
+from anharmonic.data.division import fold_indices, split_indices
+from anharmonic.data.frames import TRAJECTORY, Refusal, map_structure, note_stress_offset, without_stress_offset
+from anharmonic.data.provenance import with_distinct_trajectories, with_provenance
 from anharmonic.data.readers import read_structures
 from anharmonic.data.report import report_text
-from anharmonic.data.split import stratified_choice
+from anharmonic.data.storage import is_dataset_file, load_dataset, save_dataset
 from anharmonic.errors import DatasetError, MappingError
 
 SHOWN = 5
@@ -57,8 +59,12 @@ class Dataset:
         progress=False,
         max_strain=0.25,
         max_displacement=None,
+        trajectory_by=TRAJECTORY,
     ):
         """Read files and map every structure to the reference crystal.
+
+        Data set files (see `save`) are taken as they are: groups, phases and trajectories
+        were chosen, and structures mapped, when they were made.
 
         Parameters
         ----------
@@ -76,16 +82,21 @@ class Dataset:
             Show a progress bar on the terminal.
         max_strain, max_displacement
             Limits of the mapping; see `anharmonic.crystal.mapping.map_atoms`.
+        trajectory_by : str
+            Key of info that names the trajectory, where frames have it; "file": each
+            file is one.
 
         Raises
         ------
         DatasetError
-            If a path does not exist or gives no frame at all, or a stress offset
-            would be subtracted twice.
+            If a path does not exist or gives no frame at all, a stress offset would be
+            subtracted twice, or a data set file has another reference crystal.
         """
         phase_by = (phase_by,) if isinstance(phase_by, str) else tuple(phase_by)
         frames, refusals = [], []
-        for path in [paths] if isinstance(paths, (str, Path)) else list(paths):
+        paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+        stored = [cls._read_stored(path, crystal, stress_offset) for path in paths if is_dataset_file(path)]
+        for path in (path for path in paths if not is_dataset_file(path)):
             structures, refused = read_structures(path)
             taken = 0
             for structure in track(structures, f"mapping {path}", disable=not progress):
@@ -99,7 +110,37 @@ class Dataset:
             if taken == 0:
                 raise DatasetError(_nothing_taken(path, crystal, refused))
             refusals += refused
-        return cls(crystal, frames, refusals)
+        fresh = [cls(crystal, with_provenance(frames, trajectory_by), refusals)] if len(stored) < len(paths) else []
+        parts = stored + fresh
+        return sum(parts[1:], parts[0])
+
+    @classmethod
+    def load(cls, path):
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is no data set, of an unknown version, truncated, or edited.
+        """
+        return cls(*load_dataset(path))
+
+    @classmethod
+    def _read_stored(cls, path, crystal, stress_offset):
+        """A data set file as a part of another data set."""
+        stored = cls.load(path)
+        if not same_crystal(stored.crystal, crystal):
+            raise DatasetError(
+                f"{path} was mapped to another reference crystal ({stored.crystal.formula}), or to the same one in "
+                "another setting: take that one, or map it anew: anharmonic dataset import FILE --reference CRYSTAL "
+                "--out NEW"
+            )
+        frames = [without_stress_offset(frame, stress_offset) for frame in stored.frames]
+        return replace(stored, frames=frames) if stress_offset else stored
+
+    def save(self, path):
+        """Write everything to one HDF5 file; `load` gives the same data set, to the last bit."""
+        save_dataset(self, path)
 
     def __len__(self):
         return len(self.frames)
@@ -108,13 +149,17 @@ class Dataset:
         return iter(self.frames)
 
     def __add__(self, other):
-        """Frames of both; energy offsets are averaged anew over all of them."""
-        if not _same_crystal(self.crystal, other.crystal):
+        """Frames of both; energy offsets are averaged anew over all of them.
+
+        Files of the second that share a path with other files of the first are trajectories of their own.
+        """
+        if not same_crystal(self.crystal, other.crystal):
             raise DatasetError(
                 f"data sets of different reference crystals cannot be joined: {self.crystal.formula} and "
                 f"{other.crystal.formula}; read both with one crystal"
             )
-        return Dataset(self.crystal, self.frames + other.frames, self.refusals + other.refusals)
+        others = with_distinct_trajectories(self.frames, other.frames)
+        return Dataset(self.crystal, self.frames + others, self.refusals + other.refusals)
 
     @property
     def groups(self):
@@ -125,7 +170,7 @@ class Dataset:
         """The frames with these indices, with the energy offsets of the whole."""
         return Dataset(self.crystal, [self.frames[i] for i in indices], (), self.energy_offset)
 
-    def split(self, fraction, seed):
+    def split(self, fraction, seed, split_by="frame"):
         """Divide at random, every group and phase in proportion.
 
         Parameters
@@ -134,6 +179,9 @@ class Dataset:
             Share of the first part.
         seed : int
             Equal seeds give equal parts.
+        split_by : str
+            What is never divided: "frame", "trajectory", "group", "phase", "file", or a key
+            of info. Proportions are then kept as well as whole trajectories allow.
 
         Returns
         -------
@@ -143,10 +191,26 @@ class Dataset:
         Raises
         ------
         DatasetError
-            If the fraction is not between 0 and 1 or there are fewer than two frames.
+            If the fraction is not between 0 and 1, there are fewer than two frames or
+            trajectories, or frames lack the key.
         """
-        labels = [(frame.group, frame.phase) for frame in self.frames]
-        return tuple(self.subset(part) for part in stratified_choice(labels, fraction, seed))
+        return tuple(self.subset(part) for part in split_indices(self.frames, fraction, seed, split_by))
+
+    def folds(self, k, seed, split_by="frame"):
+        """Divide into `k` parts of equal size as `split` does, for cross-validation.
+
+        Returns
+        -------
+        list of (train, held_out)
+            Pairs of `Dataset`; every frame is held out once.
+
+        Raises
+        ------
+        DatasetError
+            As for `split`, or if `k` is below 2.
+        """
+        everything, parts = np.arange(len(self)), fold_indices(self.frames, k, seed, split_by)
+        return [(self.subset(np.setdiff1d(everything, part)), self.subset(part)) for part in parts]
 
     def report(self):
         """Plain text table of what the data set holds and what was refused."""
@@ -185,7 +249,7 @@ class Dataset:
         ase.io.write(path, [frame.to_atoms() for frame in self.frames], format="extxyz")
 
 
-def _same_crystal(one, other):
+def same_crystal(one, other):
     """Whether two crystals are the same cell with the same sites."""
     return one.species == other.species and all(
         np.allclose(getattr(one, name), getattr(other, name), atol=1e-8) for name in ("cell", "positions")

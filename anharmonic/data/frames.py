@@ -15,6 +15,9 @@ from anharmonic.errors import DatasetError
 UNLABELLED = "unlabelled"
 """Phase of a frame whose file names none."""
 
+TRAJECTORY = "trajectory"
+"""Key of info under which written frames carry the name of their trajectory."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -52,6 +55,8 @@ class LabelledStructure:
         Everything else that the file says about the structure.
     source : str
         "file:frame"; frames are counted from 0 (rows of a database by their id).
+    energy_name : str or None
+        What the file calls the energy.
     """
 
     atoms: Atoms
@@ -60,6 +65,7 @@ class LabelledStructure:
     stress: np.ndarray | None
     info: dict
     source: str
+    energy_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,12 @@ class Frame:
         "file:frame".
     info : dict
         What the file says besides.
+    trajectory : str
+        Frames that may be correlated share it; by default the file.
+    energy_name : str or None
+        What the file calls the energy.
+    sha256 : str or None
+        Digest of the file when it was read.
     """
 
     configuration: Configuration
@@ -92,6 +104,23 @@ class Frame:
     phase: str
     source: str
     info: dict = field(default_factory=dict, repr=False)
+    trajectory: str = ""
+    energy_name: str | None = None
+    sha256: str | None = None
+
+    def __post_init__(self):
+        if not self.trajectory:
+            object.__setattr__(self, "trajectory", self.file)
+
+    @property
+    def file(self):
+        """The file of ``source``."""
+        return split_source(self.source)[0]
+
+    @property
+    def step(self):
+        """The number of the frame in its file; None where ``source`` has none."""
+        return split_source(self.source)[1]
 
     @property
     def n_atoms(self):
@@ -117,7 +146,8 @@ class Frame:
         if self.stress is not None:
             labels["stress"] = to_voigt(self.stress)
         atoms.calc = SinglePointCalculator(atoms, **labels)
-        atoms.info = {"origin": self.source} | self.info | {"supercell": self.group}
+        names = {"supercell": self.group, TRAJECTORY: self.trajectory}
+        atoms.info = {"origin": self.source} | self.info | names
         if self.phase != UNLABELLED:
             atoms.info["phase"] = self.phase
         return atoms
@@ -155,11 +185,18 @@ def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **m
         next((str(info[key]) for key in phase_by if key in info), UNLABELLED),
         structure.source,
         info,
+        energy_name=structure.energy_name,
     )
 
 
+def split_source(source):
+    """File and number of a source "file:frame"; the number is None where it has none."""
+    file, _, number = source.rpartition(":")
+    return (file, int(number)) if file and number.isdecimal() else (source, None)
+
+
 def note_stress_offset(structure, stress_offset):
-    """The structure with the stress offset recorded in ``info``.
+    """The structure, or frame, with the stress offset recorded in ``info``.
 
     Raises
     ------
@@ -174,6 +211,19 @@ def note_stress_offset(structure, stress_offset):
             f"subtracted, and {stress_offset:g} is asked for: leave the option out, or start from the original file"
         )
     return replace(structure, info=structure.info | {"stress_offset": float(stress_offset)})
+
+
+def without_stress_offset(frame, stress_offset):
+    """A frame with an offset (eV/A^3) subtracted from the diagonal of its stress, once.
+
+    Raises
+    ------
+    DatasetError
+        If one was subtracted before.
+    """
+    if stress_offset == 0.0 or frame.stress is None:
+        return frame
+    return replace(note_stress_offset(frame, stress_offset), stress=frame.stress - stress_offset * np.eye(3))
 
 
 def supercell_family(crystal, matrix):

@@ -50,8 +50,8 @@ def label_atoms(atoms, source):
     bare.set_constraint()
     _check("positions", bare.positions, (len(bare), 3))
     _check("cell", bare.cell[:], (3, 3))
-    energy = _first(results, atoms.info, ("free_energy", "energy"))
-    forces = _first(results, atoms.arrays, ("forces", "force"))
+    energy_name, energy = _first(results, atoms.info, ("free_energy", "energy"))
+    _, forces = _first(results, atoms.arrays, ("forces", "force"))
     return LabelledStructure(
         bare,
         None if energy is None else float(_check("energy", np.squeeze(energy), ())),
@@ -59,15 +59,16 @@ def label_atoms(atoms, source):
         _stress(results, atoms),
         dict(atoms.info),
         source,
+        energy_name,
     )
 
 
 def _stress(results, atoms):
     """Stress (3, 3) in eV/A^3, positive in tension, or None."""
-    stress = _first(results, atoms.info, ("stress",))
+    _, stress = _first(results, atoms.info, ("stress",))
     if stress is not None:
         return _tensor("stress", stress)
-    virial = _first(results, atoms.info, ("virial", "virials"))
+    _, virial = _first(results, atoms.info, ("virial", "virials"))
     if virial is None:
         return None
     volume = abs(atoms.cell.volume)
@@ -77,10 +78,10 @@ def _stress(results, atoms):
 
 
 def _first(results, named, kinds):
-    """The first of `kinds` that the results hold, else that a name in `named` ends with."""
+    """Name and value of the first of `kinds` that the results hold, else that a name in `named` ends with."""
     for kind in kinds:
         if kind in results:
-            return results[kind]
+            return kind, results[kind]
     for kind in kinds:
         names = [name for name in named if _kind(name) == kind]
         if len(names) > 1 and any(not np.array_equal(named[n], named[names[0]]) for n in names):
@@ -88,8 +89,8 @@ def _first(results, named, kinds):
                 f"{', '.join(names)} are all called {kind} and differ: rename the one to be used to '{kind}' alone"
             )
         if names:
-            return named[names[0]]
-    return None
+            return names[0], named[names[0]]
+    return None, None
 
 
 def _kind(name):
