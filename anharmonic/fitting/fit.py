@@ -171,7 +171,7 @@ def _initial(basis, dataset, model, hidden, seed):
         squares = _mean_over_frames(bare, batches, lambda phi, b: [abs(p**2).mean((1, 2)) for p in phi])
         terms = [term(_root(s), k) for k, s in enumerate(squares)]
         return LatticePotential(topology, features, ClusterModel(tuple(terms)))
-    classes = _site_classes(basis.crystal)
+    classes = basis.crystal.site_classes
     squares = _mean_over_frames(
         bare, batches, lambda phi, b: [(site_descriptor(phi, topology, b.translations) ** 2).mean(-1)]
     )[0]
@@ -182,12 +182,6 @@ def _initial(basis, dataset, model, hidden, seed):
 def _root(squares):
     """Scales of features; one that never differs from zero is not scaled."""
     return np.where(squares > 1e-20, np.sqrt(np.maximum(squares, 1e-20)), 1.0)
-
-
-def _site_classes(crystal):
-    """Equivalent sites: tuples of indices."""
-    images = crystal.space_group.site_map
-    return tuple(sorted({tuple(sorted(set(images[:, s].tolist()))) for s in range(crystal.n_sites)}))
 
 
 def _features_of_frames(lattice, batch, reduce):
