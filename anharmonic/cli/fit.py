@@ -11,7 +11,7 @@ EXAMPLE = """\
 # anharmonic fit fit.toml        paths are relative to this file; eV, A, eV/A^3
 
 [crystal]
-file = "cubic.cif"               # or cell = [...], species = [...], positions = [...]
+file = "cubic.cif"               # or a data set file, or cell = [...], species = [...], positions = [...]
 primitive = true                 # false: keep the conventional cell
 
 [basis]                          # see `anharmonic basis --help`

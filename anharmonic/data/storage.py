@@ -121,10 +121,20 @@ def load_dataset(path):
     FileFormatError
         If the file is no data set, of an unknown version, truncated, or edited.
     """
+    return _read(path, _contents)
+
+
+def load_crystal(path):
+    """The reference crystal of a data set file; errors as for `load_dataset`."""
+    return _read(path, _crystal)
+
+
+def _read(path, take):
+    """What `take` finds in a data set file."""
     try:
         with h5py.File(path, "r") as file:
             _check(file, path)
-            return _contents(file)
+            return take(file)
     except (FileFormatError, FileNotFoundError):
         raise
     except OSError as error:
@@ -135,7 +145,7 @@ def load_dataset(path):
 
 def _contents(file):
     """The parts of an open, checked file."""
-    crystal = read_record(file["crystal"], {"Crystal": Crystal, "SpaceGroup": SpaceGroup})
+    crystal = _crystal(file)
     texts = [read_record(file[f"texts/{name}"], {"_Column": _Column}).values() for name in TEXTS]
     infos, refusals = (decode(read_record(file[name], {}), always_array=False) for name in ("info", "refusals"))
     frames = [None] * len(infos)
@@ -147,6 +157,10 @@ def _contents(file):
         raise FileFormatError(f"{file.filename} lacks {frames.count(None)} of its {len(frames)} frames")
     offsets = read_record(file["energy_offset"], {})
     return crystal, tuple(frames), tuple(Refusal(**refusal) for refusal in refusals), offsets
+
+
+def _crystal(file):
+    return read_record(file["crystal"], {"Crystal": Crystal, "SpaceGroup": SpaceGroup})
 
 
 def _check(file, path):

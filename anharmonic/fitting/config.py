@@ -12,7 +12,7 @@ from anharmonic.crystal import Crystal
 from anharmonic.data import Dataset
 from anharmonic.data.frames import without_stress_offset
 from anharmonic.data.provenance import file_digest
-from anharmonic.data.storage import is_dataset_file
+from anharmonic.data.storage import is_dataset_file, load_crystal
 from anharmonic.errors import AnharmonicError
 from anharmonic.fitting.fit import fit
 from anharmonic.fitting.prediction import Weights
@@ -135,6 +135,8 @@ class FitConfig:
         if "file" in self.crystal:
             if sites:
                 raise AnharmonicError(f"[crystal] of {self.path} names a file and also {', '.join(sites)}: give one")
+            if is_dataset_file(self.crystal["file"]):
+                return load_crystal(self.crystal["file"])
             return Crystal.from_file(**{"path" if k == "file" else k: v for k, v in self.crystal.items()})
         if len(sites) < 3:
             raise AnharmonicError(f"[crystal] of {self.path} takes file, or all of cell, species and positions")

@@ -1,4 +1,9 @@
-"""Where frames lie in the space of invariants: one row of averages a frame, in standard deviations."""
+"""Where frames lie in the space of invariants: one row of averages a frame, in standard deviations.
+
+An invariant of degree d is averaged over all clusters of its orbit, and the d-th root of the average taken, with its
+sign: the root mean square of a deformation instead of the mean of its square. Frames of twice the amplitude are then
+twice as far from the reference crystal.
+"""
 
 from dataclasses import dataclass
 
@@ -15,8 +20,8 @@ from anharmonic.potential.topology import Topology
 PAIR_RANGE = 2.1
 """Cutoff of the pairs in units of the shortest distance of the crystal."""
 
-PAIR_ORDER = 3
-"""Averages of a pair metric and of its square and cube: mean, spread and skewness."""
+PAIR_ORDER = 2
+"""Of a pair metric the mean and the root mean square."""
 
 CHUNK = 64
 """Frames that are evaluated at once; one compilation serves all chunks of a supercell's size."""
@@ -32,8 +37,7 @@ class Coverage:
     Attributes
     ----------
     rows : ndarray, shape (n_frames, n_invariants)
-        Averages over all clusters of an orbit, less their mean over the frames, divided
-        by ``scales``.
+        Roots of averages, less their mean over the frames, divided by ``scales``.
     scales : ndarray, shape (n_invariants,)
         Standard deviation over the frames, and what displacements of `NOISE` change, added
         in squares: an invariant that hardly varies does not count.
@@ -56,11 +60,11 @@ class Coverage:
         basis : ClusterBasis, optional
             Default: pairs within `PAIR_RANGE` of the shortest distance, to order `PAIR_ORDER`.
         """
-        lattice = bare_lattice(basis or pair_basis(dataset.crystal))
+        average = Averages.of_basis(basis or pair_basis(dataset.crystal))
         batches = dataset.batches()
-        averages = mean_invariants(lattice, batches)
+        averages = average(batches)
         spread = averages.std(0)
-        changes = _changes_by_noise(lattice, batches, averages)
+        changes = _changes_by_noise(average, batches, averages)
         scales = np.sqrt(spread**2 + changes**2)
         scales[scales == 0] = 1.0
         return cls((averages - averages.mean(0)) / scales, scales, float(np.sqrt(np.mean((changes / scales) ** 2))))
@@ -88,34 +92,37 @@ def pair_basis(crystal):
     return ClusterBasis(crystal, pairs=PAIR_RANGE * crystal.nearest_distance(), order=PAIR_ORDER)
 
 
-def bare_lattice(basis):
-    """The invariants of a basis on a lattice, without an energy; one of them serves compiled functions for good."""
-    return LatticePotential(Topology.of_basis(basis), Features.of_basis(basis), None)
+@dataclass(frozen=True)
+class Averages:
+    """Averaged invariants of frames, compiled once for each size of supercell.
 
-
-def mean_invariants(lattice, batches):
-    """Averages of all invariants over the clusters of each orbit.
-
-    Parameters
+    Attributes
     ----------
     lattice : LatticePotential
-    batches : sequence of Batch
-
-    Returns
-    -------
-    ndarray, shape (n_frames, n_invariants)
-        By the indices of the batches.
+        Without an energy.
+    degrees : ndarray, shape (n_invariants,), int
     """
-    n_invariants = sum(len(orbit.coefficients) for orbit in lattice.features.orbits)
-    found = np.zeros((sum(map(len, batches)), n_invariants))
-    with precision("float64"):
-        for batch in batches:
-            translations = lattice.topology.translations(batch.supercell)
-            for start in range(0, len(batch), CHUNK):
-                part = slice(start, start + CHUNK)
-                values = _averages(lattice, *_padded(batch, part), translations)
-                found[batch.indices[part]] = np.asarray(values)[: len(batch.indices[part])]
-    return found
+
+    lattice: LatticePotential
+    degrees: np.ndarray
+
+    @classmethod
+    def of_basis(cls, basis):
+        """The invariants of a `ClusterBasis`."""
+        lattice = LatticePotential(Topology.of_basis(basis), Features.of_basis(basis), None)
+        return cls(lattice, np.concatenate([orbit.degrees for orbit in basis.invariants]))
+
+    def __call__(self, batches):
+        """Roots of averages, shape (n_frames, n_invariants), by the indices of the batches."""
+        found = np.zeros((sum(map(len, batches)), len(self.degrees)))
+        with precision("float64"):
+            for batch in batches:
+                translations = self.lattice.topology.translations(batch.supercell)
+                for start in range(0, len(batch), CHUNK):
+                    part = slice(start, start + CHUNK)
+                    values = _averages(self.lattice, *_padded(batch, part), translations)
+                    found[batch.indices[part]] = np.asarray(values)[: len(batch.indices[part])]
+        return np.sign(found) * np.abs(found) ** (1 / self.degrees)
 
 
 @eqx.filter_jit
@@ -135,14 +142,14 @@ def _padded(batch, part):
     return tuple(np.concatenate([a, np.repeat(a[-1:], missing, axis=0)]) if missing else a for a in arrays)
 
 
-def _changes_by_noise(lattice, batches, averages):
+def _changes_by_noise(average, batches, averages):
     """Root mean square change (n_invariants,) of the averages by displacements of `NOISE`, over some frames."""
     random, changes = np.random.default_rng(0), []
     for batch in batches:
         chosen = np.unique(np.linspace(0, len(batch) - 1, CHUNK).astype(int))
         noise = NOISE * random.normal(size=batch.displacements[chosen].shape) / np.sqrt(3)
         moved = _Moved(batch.supercell, batch.displacements[chosen] + noise, batch.deformation[chosen])
-        changes.append(mean_invariants(lattice, [moved]) - averages[batch.indices[chosen]])
+        changes.append(average([moved]) - averages[batch.indices[chosen]])
     return np.sqrt(np.mean(np.concatenate(changes) ** 2, axis=0))
 
 
