@@ -14,6 +14,9 @@ MOST_POINTS = 4000
 MOST_ROWS = 10
 """Energy groups that have a row of their own: the largest."""
 
+LONGEST, LINE = 24, 110
+"""Letters of a name, and of a line of the legend."""
+
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 OTHERS = "others"
 
@@ -49,7 +52,9 @@ def draw_dataset(dataset, coverage, path, labels=None, duplicates=None, near=NEA
         _draw_nearest(panels[5], duplicates, near)
         for letter, axes in zip("abcdef", panels, strict=True):
             axes.annotate(f"({letter})", (0, 1), (2, 3), "axes fraction", "offset points", ha="left", fontsize=8)
-        drawing.legend(*_key(names, colours), loc="outside lower center", ncols=min(6, len(colours)), markerscale=1.5)
+        handles, texts = _key(names, colours)
+        columns = max(1, LINE // (max(map(len, texts)) + 6))
+        drawing.legend(handles, texts, loc="outside lower center", ncols=columns, markerscale=1.5)
 
 
 def _palette(labels):
@@ -58,7 +63,7 @@ def _palette(labels):
     most = sorted(counts, key=lambda name: (-counts[name], name))[: len(COLOURS)]
     names = np.array([name if name in most else OTHERS for name in labels], dtype=object)
     found = {name: (COLOURS[k], MARKERS[k]) for k, name in enumerate(most)}
-    return names, found | ({OTHERS: (MUTED, "x")} if OTHERS in names else {})
+    return names, found | ({OTHERS: (MUTED, ".")} if OTHERS in names else {})
 
 
 def _key(names, colours):
@@ -187,5 +192,6 @@ def _say(axes, text):
 
 
 def _plain(text):
-    """Names come from files: nothing in them is a formula."""
-    return str(text).replace("$", r"\$")
+    """Names come from files: nothing in them is a formula, and they may be long."""
+    text = str(text) if len(str(text)) <= LONGEST else f"{str(text)[: LONGEST - 1]}…"
+    return text.replace("$", r"\$")

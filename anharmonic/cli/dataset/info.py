@@ -62,8 +62,8 @@ def info(
     coverage = Coverage.of_dataset(dataset)
     found = find_duplicates(dataset, coverage, **settings)
     lines = [*own.duplicate_tables(dataset, found, settings), *_straddling(parts, found)]
-    refused = "".join(f"{refusal}\n" for refusal in dataset.refusals)
-    (folder / "report.txt").write_text(f"{dataset.report()}\nall refusals:\n{refused or 'none\n'}")
+    refused = [f"all {len(dataset.refusals)} refusals:", *map(str, dataset.refusals), ""]
+    (folder / "report.txt").write_text("\n".join([dataset.report(), *refused]))
     _write_duplicates(folder / "duplicates.csv", dataset, found)
     draw_dataset(dataset, coverage, folder / "dataset.png", labels, found, near)
     show(
