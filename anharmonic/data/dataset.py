@@ -156,7 +156,7 @@ class Dataset:
         if not same_crystal(self.crystal, other.crystal):
             raise DatasetError(
                 f"data sets of different reference crystals cannot be joined: {self.crystal.formula} and "
-                f"{other.crystal.formula}; read both with one crystal"
+                f"{other.crystal.formula} (or two settings of one); read or import both with one crystal"
             )
         others = with_distinct_trajectories(self.frames, other.frames)
         return Dataset(self.crystal, self.frames + others, self.refusals + other.refusals)

@@ -7,15 +7,11 @@ twice as far from the reference crystal.
 
 from dataclasses import dataclass
 
-import equinox as eqx
-import jax
 import numpy as np
 
 from anharmonic.clusters import ClusterBasis
-from anharmonic.potential.features import Features
-from anharmonic.potential.lattice import LatticePotential
-from anharmonic.potential.potential import precision
-from anharmonic.potential.topology import Topology
+from anharmonic.clusters.invariants import evaluate
+from anharmonic.clusters.metrics import get_strain_metric
 
 PAIR_RANGE = 2.1
 """Cutoff of the pairs in units of the shortest distance of the crystal."""
@@ -24,7 +20,7 @@ PAIR_ORDER = 2
 """Of a pair metric the mean and the root mean square."""
 
 CHUNK = 64
-"""Frames that are evaluated at once; one compilation serves all chunks of a supercell's size."""
+"""Frames that are evaluated at once."""
 
 NOISE = 1e-3
 """Displacements (A) whose effect on the averages is taken for noise."""
@@ -60,14 +56,13 @@ class Coverage:
         basis : ClusterBasis, optional
             Default: pairs within `PAIR_RANGE` of the shortest distance, to order `PAIR_ORDER`.
         """
-        average = Averages.of_basis(basis or pair_basis(dataset.crystal))
+        basis = basis or pair_basis(dataset.crystal)
         batches = dataset.batches()
-        averages = average(batches)
-        spread = averages.std(0)
-        changes = _changes_by_noise(average, batches, averages)
-        scales = np.sqrt(spread**2 + changes**2)
+        found = averages(basis, batches)
+        changes = _changes_by_noise(basis, batches, found)
+        scales = np.sqrt(found.var(0) + changes**2)
         scales[scales == 0] = 1.0
-        return cls((averages - averages.mean(0)) / scales, scales, float(np.sqrt(np.mean((changes / scales) ** 2))))
+        return cls((found - found.mean(0)) / scales, scales, float(np.sqrt(np.mean((changes / scales) ** 2))))
 
     @property
     def points(self):
@@ -92,64 +87,59 @@ def pair_basis(crystal):
     return ClusterBasis(crystal, pairs=PAIR_RANGE * crystal.nearest_distance(), order=PAIR_ORDER)
 
 
-@dataclass(frozen=True)
-class Averages:
-    """Averaged invariants of frames, compiled once for each size of supercell.
+def averages(basis, batches):
+    """Roots of averaged invariants, with numpy alone: nothing is compiled for a single pass over the frames.
 
-    Attributes
+    Parameters
     ----------
-    lattice : LatticePotential
-        Without an energy.
-    degrees : ndarray, shape (n_invariants,), int
+    basis : ClusterBasis
+    batches : sequence of Batch
+
+    Returns
+    -------
+    ndarray, shape (n_frames, n_invariants)
+        By the indices of the batches.
     """
-
-    lattice: LatticePotential
-    degrees: np.ndarray
-
-    @classmethod
-    def of_basis(cls, basis):
-        """The invariants of a `ClusterBasis`."""
-        lattice = LatticePotential(Topology.of_basis(basis), Features.of_basis(basis), None)
-        return cls(lattice, np.concatenate([orbit.degrees for orbit in basis.invariants]))
-
-    def __call__(self, batches):
-        """Roots of averages, shape (n_frames, n_invariants), by the indices of the batches."""
-        found = np.zeros((sum(map(len, batches)), len(self.degrees)))
-        with precision("float64"):
-            for batch in batches:
-                translations = self.lattice.topology.translations(batch.supercell)
-                for start in range(0, len(batch), CHUNK):
-                    part = slice(start, start + CHUNK)
-                    values = _averages(self.lattice, *_padded(batch, part), translations)
-                    found[batch.indices[part]] = np.asarray(values)[: len(batch.indices[part])]
-        return np.sign(found) * np.abs(found) ** (1 / self.degrees)
+    degrees = np.concatenate([orbit.degrees for orbit in basis.invariants])
+    found = np.zeros((sum(map(len, batches)), len(degrees)))
+    for batch in batches:
+        for start in range(0, len(batch), CHUNK):
+            part = slice(start, start + CHUNK)
+            found[batch.indices[part]] = _averages(
+                basis, batch.supercell, batch.displacements[part], batch.deformation[part]
+            )
+    return np.sign(found) * np.abs(found) ** (1 / degrees)
 
 
-@eqx.filter_jit
-def _averages(lattice, displacements, deformation, translations):
+def _averages(basis, supercell, displacements, deformation):
     """Mean invariants (b, n_invariants) of b frames."""
-
-    def one(u, f):
-        return jax.numpy.concatenate([part.mean((1, 2)) for part in lattice.invariants(u, f, translations)])
-
-    return jax.vmap(one)(displacements, deformation)
-
-
-def _padded(batch, part):
-    """Displacements and deformations of `CHUNK` frames; the last one is repeated where there are fewer."""
-    arrays = batch.displacements[part], batch.deformation[part]
-    missing = CHUNK - len(arrays[0])
-    return tuple(np.concatenate([a, np.repeat(a[-1:], missing, axis=0)]) if missing else a for a in arrays)
+    metrics = get_strain_metric(basis.metric)(_bond_strains(basis.bonds, supercell, displacements, deformation))
+    parts = zip(basis.bonds.members, basis.bonds.shifts, basis.ccds, basis.invariants, strict=True)
+    means = []
+    for members, shifts, ccd, invariants in parts:
+        cells = supercell.index(supercell.cells[:, None, None] + shifts)
+        values = metrics[:, members, cells] @ ccd.matrix.T
+        means.append(evaluate(invariants, values).mean((1, 2)))
+    return np.concatenate(means, axis=1)
 
 
-def _changes_by_noise(average, batches, averages):
+def _bond_strains(bonds, supercell, displacements, deformation):
+    """Green-Lagrange strains (d^2 / d0^2 - 1) / 2 of all bonds, shape (b, n_bonds, n_cells)."""
+    u = np.moveaxis(displacements, 2, 3)
+    ends = u[:, bonds.second[:, None], supercell.translations(bonds.offsets)]
+    vectors = bonds.vectors[:, None] + ends - u[:, bonds.first]
+    squares = np.einsum("bmni,bij,bmnj->bmn", vectors, np.swapaxes(deformation, 1, 2) @ deformation, vectors)
+    return 0.5 * (squares / (bonds.lengths**2)[:, None] - 1)
+
+
+def _changes_by_noise(basis, batches, found):
     """Root mean square change (n_invariants,) of the averages by displacements of `NOISE`, over some frames."""
     random, changes = np.random.default_rng(0), []
     for batch in batches:
         chosen = np.unique(np.linspace(0, len(batch) - 1, CHUNK).astype(int))
         noise = NOISE * random.normal(size=batch.displacements[chosen].shape) / np.sqrt(3)
         moved = _Moved(batch.supercell, batch.displacements[chosen] + noise, batch.deformation[chosen])
-        changes.append(average([moved]) - averages[batch.indices[chosen]])
+        changes.append(averages(basis, [moved]) - found[batch.indices[chosen]])
     return np.sqrt(np.mean(np.concatenate(changes) ** 2, axis=0))
 
 

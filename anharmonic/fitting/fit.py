@@ -110,7 +110,7 @@ def fit(
         raise AnharmonicError(f"model is one of {', '.join(MODELS)}; found {model!r}")
     weights, schedule, started = weights or Weights(), schedule or Schedule(), time.perf_counter()
     dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
-    parts = _split(dataset, validation, test, seed, split_by)
+    parts = divide(dataset, validation, test, seed, split_by)
     with precision("float64"):
         lattice = _initial(basis, parts["training"], model, hidden, seed)
         training, held_out = (
@@ -140,7 +140,7 @@ def fit(
     return FitResult(potential, report, comparisons, curve, leaks(parts))
 
 
-def _split(dataset, validation, test, seed, split_by):
+def divide(dataset, validation, test, seed, split_by):
     """Parts of a data set by name: training and, if asked for, validation and test."""
     parts, rest = {}, dataset
     if isinstance(test, float | int):

@@ -63,7 +63,7 @@ def _palette(labels):
     most = sorted(counts, key=lambda name: (-counts[name], name))[: len(COLOURS)]
     names = np.array([name if name in most else OTHERS for name in labels], dtype=object)
     found = {name: (COLOURS[k], MARKERS[k]) for k, name in enumerate(most)}
-    return names, found | ({OTHERS: (MUTED, ".")} if OTHERS in names else {})
+    return names, found | ({OTHERS: (MUTED, "h")} if OTHERS in names else {})
 
 
 def _key(names, colours):

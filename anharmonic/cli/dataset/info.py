@@ -45,7 +45,6 @@ def info(
     duplicates are close in averages of pair invariants. The figure has energies by group, forces by element, strains,
     displacements by site, the two principal components of the invariants, and distances between nearest frames.
     """
-    from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import show
     from anharmonic.fitting.descriptors import Coverage
     from anharmonic.fitting.duplicates import find_duplicates
@@ -58,7 +57,6 @@ def info(
         raise AnharmonicError("the data set is empty")
     labels = _labels(sets, parts, dataset, by)
     folder = opt.output_folder(out)
-    prepare_compiler()
     coverage = Coverage.of_dataset(dataset)
     found = find_duplicates(dataset, coverage, **settings)
     lines = [*own.duplicate_tables(dataset, found, settings), *_straddling(parts, found)]

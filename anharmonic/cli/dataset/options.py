@@ -89,11 +89,9 @@ def checked(near, tolerance, energy_tolerance):
 
 def write_set(dataset, path, remove, settings):
     """Report a data set and its duplicates, write it, and say so; drops redundant frames if asked to."""
-    from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import show
     from anharmonic.fitting.duplicates import find_duplicates, without_redundant
 
-    prepare_compiler()
     found = find_duplicates(dataset, **settings)
     lines = list(duplicate_tables(dataset, found, settings))
     kept = without_redundant(dataset, found) if remove else dataset

@@ -94,13 +94,11 @@ def _folds(dataset, k, seed, by):
 
 def _draw(parts, path):
     """Where the parts lie, and how many copies are in two of them."""
-    from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import say
     from anharmonic.fitting.descriptors import Coverage
     from anharmonic.fitting.duplicates import find_duplicates
     from anharmonic.interfaces.dataset_figures import draw_dataset
 
-    prepare_compiler()
     together = sum(list(parts.values())[1:], list(parts.values())[0])
     labels = [name for name, part in parts.items() for _ in part.frames]
     coverage = Coverage.of_dataset(together)
