@@ -12,6 +12,9 @@ from anharmonic.crystal import Configuration, Supercell
 from anharmonic.crystal.mapping import map_atoms
 from anharmonic.errors import DatasetError
 
+ENERGY_NAME = "energy_name"
+"""Key of ``info`` under which a frame, and the files written from it, keep this."""
+
 UNLABELLED = "unlabelled"
 """Phase of a frame whose file names none."""
 
@@ -55,8 +58,8 @@ class LabelledStructure:
         Everything else that the file says about the structure.
     source : str
         "file:frame"; frames are counted from 0 (rows of a database by their id).
-    energy_name : str or None
-        What the file calls the energy.
+    energy_name : str
+        What the file calls the energy, "free energy (e_fr_energy)" for instance; empty where there is none.
     """
 
     atoms: Atoms
@@ -65,7 +68,7 @@ class LabelledStructure:
     stress: np.ndarray | None
     info: dict
     source: str
-    energy_name: str | None = None
+    energy_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,9 @@ class Frame:
     source : str
         "file:frame".
     info : dict
-        What the file says besides.
+        What the file says besides; the name of the energy too.
     trajectory : str
         Frames that may be correlated share it; by default the file.
-    energy_name : str or None
-        What the file calls the energy.
     sha256 : str or None
         Digest of the file when it was read.
     """
@@ -105,7 +106,6 @@ class Frame:
     source: str
     info: dict = field(default_factory=dict, repr=False)
     trajectory: str = ""
-    energy_name: str | None = None
     sha256: str | None = None
 
     def __post_init__(self):
@@ -136,6 +136,11 @@ class Frame:
     def missing(self):
         """Names of the labels that the frame lacks."""
         return tuple(name for name in ("energy", "forces", "stress") if getattr(self, name) is None)
+
+    @property
+    def energy_name(self):
+        """What the file calls the energy."""
+        return str(self.info.get(ENERGY_NAME, ""))
 
     def to_atoms(self):
         """The structure in its original atom order, labels in a calculator, group and phase in ``info``."""
@@ -174,7 +179,7 @@ def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **m
     MappingError
         If the structure is no distorted supercell of `crystal`.
     """
-    info, forces = structure.info, structure.forces
+    info, forces = _full_info(structure), structure.forces
     configuration = map_atoms(crystal, structure.atoms, **mapping)
     return Frame(
         configuration,
@@ -185,8 +190,13 @@ def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **m
         next((str(info[key]) for key in phase_by if key in info), UNLABELLED),
         structure.source,
         info,
-        energy_name=structure.energy_name,
     )
+
+
+def _full_info(structure):
+    """The info of a structure with the name of its energy."""
+    facts = {ENERGY_NAME: structure.energy_name}
+    return structure.info | {key: value for key, value in facts.items() if value}
 
 
 def split_source(source):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from anharmonic.conventions import from_voigt
-from anharmonic.data.frames import LabelledStructure
+from anharmonic.data.frames import ENERGY_NAME, LabelledStructure
 from anharmonic.errors import FileFormatError
 
 NAME = re.compile(r"(?:(?P<prefix>.*?)[_\-. ])??(?P<kind>free_energy|energy|forces?|stress|virials?)", re.IGNORECASE)
@@ -50,7 +50,7 @@ def label_atoms(atoms, source):
     bare.set_constraint()
     _check("positions", bare.positions, (len(bare), 3))
     _check("cell", bare.cell[:], (3, 3))
-    energy_name, energy = _first(results, atoms.info, ("free_energy", "energy"))
+    name, energy = _first(results, atoms.info, ("free_energy", "energy"))
     _, forces = _first(results, atoms.arrays, ("forces", "force"))
     return LabelledStructure(
         bare,
@@ -59,7 +59,7 @@ def label_atoms(atoms, source):
         _stress(results, atoms),
         dict(atoms.info),
         source,
-        energy_name,
+        "" if energy is None else str(atoms.info.get(ENERGY_NAME, name)),
     )
 
 
@@ -90,7 +90,7 @@ def _first(results, named, kinds):
             )
         if names:
             return names[0], named[names[0]]
-    return None, None
+    return "", None
 
 
 def _kind(name):

@@ -20,7 +20,7 @@ from anharmonic.records import DAMAGE, digest, read_record, write_record
 FORMAT, VERSION = "anharmonic dataset", 1
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LABELS = ("energy", "forces", "stress")
-TEXTS = ("group", "phase", "source", "trajectory", "energy_name", "sha256")
+TEXTS = ("group", "phase", "source", "trajectory", "sha256")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from anharmonic.crystal.equivalence import difference
+from anharmonic.data import Dataset, Refusal
 from anharmonic.fitting.descriptors import NOISE, Coverage
 
 NEAR = 0.05
@@ -98,9 +99,18 @@ def find_duplicates(dataset, coverage=None, near=NEAR, tolerance=NOISE, energy_t
 
 
 def without_redundant(dataset, duplicates):
-    """The data set without frames of which a copy stays; contradictions all stay."""
-    dropped = set(duplicates.redundant)
-    return dataset.subset([k for k in range(len(dataset)) if k not in dropped])
+    """The data set without frames of which a copy stays; contradictions all stay.
+
+    What is left out becomes a refusal that names the copy.
+    """
+    dropped, frames, refusals = set(duplicates.redundant), dataset.frames, []
+    for members in duplicates.copies:
+        stay = [frames[k] for k in members if k not in dropped]
+        for frame in (frames[k] for k in members if k in dropped):
+            copy = next(other for other in stay if other.group == frame.group)
+            refusals.append(Refusal(frame.source, f"the same structure and energy as {copy.source}"))
+    kept = [frame for k, frame in enumerate(frames) if k not in dropped]
+    return Dataset(dataset.crystal, kept, (*dataset.refusals, *refusals), dataset.energy_offset)
 
 
 def close_pairs(points, radius):
