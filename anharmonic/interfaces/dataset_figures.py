@@ -58,9 +58,10 @@ def draw_dataset(dataset, coverage, path, labels=None, duplicates=None, near=NEA
 
 
 def _palette(labels):
-    """Names (array) as they are drawn, and their colours: the most frequent ones have one each."""
+    """Names (array) as they are drawn; their colours, one for each of the most frequent, as they first appear."""
     counts = Counter(labels)
-    most = sorted(counts, key=lambda name: (-counts[name], name))[: len(COLOURS)]
+    frequent = {name for name, _ in counts.most_common(len(COLOURS))}
+    most = [name for name in counts if name in frequent]
     names = np.array([name if name in most else OTHERS for name in labels], dtype=object)
     found = {name: (COLOURS[k], MARKERS[k]) for k, name in enumerate(most)}
     return names, found | ({OTHERS: (MUTED, "h")} if OTHERS in names else {})

@@ -137,7 +137,7 @@ def crystal_of(text, primitive=True, symprec=1e-3):
     from anharmonic.potential import load, shipped
 
     path = Path(text)
-    if text in shipped() and not path.exists():
+    if text in shipped() and not path.is_file():
         return load(text).crystal
     if path.suffix == ".toml":
         return FitConfig.read(path).reference()
