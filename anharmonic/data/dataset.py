@@ -110,7 +110,7 @@ class Dataset:
             if taken == 0:
                 raise DatasetError(_nothing_taken(path, crystal, refused))
             refusals += refused
-        fresh = [cls(crystal, with_provenance(frames, trajectory_by), refusals)] if len(stored) < len(paths) else []
+        fresh = [cls(crystal, with_provenance(frames, trajectory_by), refusals)] if frames or not stored else []
         parts = stored + fresh
         return sum(parts[1:], parts[0])
 

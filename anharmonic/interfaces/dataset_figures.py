@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 from matplotlib.lines import Line2D
 
+from anharmonic.data.statistics import AXES, displacement_lengths, energies_above_lowest, green_lagrange
 from anharmonic.fitting.duplicates import NEAR
 from anharmonic.interfaces.style import BAND, COLOURS, INK, MARKERS, MUTED, PAGE, figure
 
@@ -17,7 +18,6 @@ MOST_ROWS = 10
 LONGEST, LINE = 24, 110
 """Letters of a name, and of a line of the legend."""
 
-VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 OTHERS = "others"
 
 SHADES, LINES = (INK, "#8a8a8a", "#c4c4c4"), ("-", "--", ":")
@@ -89,14 +89,12 @@ def _jitter(n, width=0.32):
 
 def _draw_energies(axes, dataset, names, colours):
     """Energy above the lowest of its group, a row for each group."""
-    groups = [name for name, _ in Counter(frame.group for frame in dataset).most_common(MOST_ROWS)]
-    rows, values, kept = [], [], []
+    energies, rows, values, kept = energies_above_lowest(dataset), [], [], []
+    groups = sorted(energies, key=lambda group: -len(energies[group]))[:MOST_ROWS]
     for row, group in enumerate(groups):
-        members = [k for k, f in enumerate(dataset.frames) if f.group == group and f.energy is not None]
-        energies = np.array([dataset.frames[k].energy / dataset.frames[k].n_atoms for k in members])
-        rows += [row] * len(members)
-        values += (1000 * (energies - energies.min(initial=np.inf))).tolist()
-        kept += members
+        rows += [row] * len(energies[group])
+        values += (1000 * energies[group]).tolist()
+        kept += [k for k, f in enumerate(dataset.frames) if f.group == group and f.energy is not None]
     rows = np.array(rows, float)
     _scatter(axes, np.array(values), rows + _jitter(len(rows)), names[kept], colours)
     axes.set_yticks(range(len(groups)), [_plain(group) for group in groups])
@@ -130,31 +128,25 @@ def _draw_forces(axes, dataset):
 
 def _draw_strains(axes, dataset, names, colours):
     """Green-Lagrange strains (F^T F - 1) / 2, six components of every frame."""
-    f = np.array([frame.configuration.deformation for frame in dataset])
-    strain = 50 * (np.swapaxes(f, 1, 2) @ f - np.eye(3))
-    components = np.stack([strain[:, i, j] for i, j in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))])
-    columns = np.repeat(np.arange(6), len(f))
+    strain = 100 * green_lagrange(dataset.frames)
+    components = np.stack([strain[:, i, j] for _, i, j in AXES])
+    columns = np.repeat(np.arange(6), len(strain))
     _scatter(axes, columns + _jitter(len(columns)), components.ravel(), np.tile(names, 6), colours)
     axes.axhline(0, color=MUTED, lw=0.5, zorder=0)
-    axes.set_xticks(range(6), VOIGT)
+    axes.set_xticks(range(6), [name for name, *_ in AXES])
     axes.tick_params(axis="x", length=0)
     axes.set(ylabel="Strain (%)", xlim=(-0.5, 5.5))
 
 
 def _draw_displacements(axes, dataset):
     """Lengths of displacements by class of equal sites: quartiles as boxes, from the least to the largest as lines."""
-    crystal = dataset.crystal
-    lengths = [np.linalg.norm(frame.configuration.displacements, axis=1) for frame in dataset]
-    values = [np.concatenate([x[list(sites)].ravel() for x in lengths]) for sites in crystal.site_classes]
+    texts, values = zip(*displacement_lengths(dataset), strict=True)
     marks = {"color": INK, "lw": 0.8}
     boxes = axes.boxplot(
         values, whis=(0, 100), widths=0.5, patch_artist=True, medianprops=marks, whiskerprops=marks, capprops=marks,
     )  # fmt: skip
     for box in boxes["boxes"]:
         box.set(facecolor=BAND, edgecolor=INK, lw=0.8)
-    texts = [
-        f"{crystal.species[sites[0]]}" + (f" x{len(sites)}" if len(sites) > 1 else "") for sites in crystal.site_classes
-    ]
     axes.set_xticks(range(1, len(texts) + 1), texts)
     axes.tick_params(axis="x", length=0)
     axes.set(xlabel="Sites", ylabel="Displacement (Å)")

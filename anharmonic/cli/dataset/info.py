@@ -66,10 +66,23 @@ def info(
     draw_dataset(dataset, coverage, folder / "dataset.png", labels, found, near)
     show(
         dataset.report().rstrip(),
+        span_table(dataset),
         *file_tables(dataset),
         *lines,
         f"wrote report.txt, duplicates.csv and dataset.png to {folder}",
     )
+
+
+def span_table(dataset):
+    """What the data set spans."""
+    from anharmonic.cli.terminal import table
+    from anharmonic.data.statistics import spans
+
+    rows = [
+        [one.name, one.unit, one.count, *(f"{x:.3f}" for x in (one.least, one.mean, one.largest, one.deviation))]
+        for one in spans(dataset)
+    ]
+    return table("ranges", ["<quantity", "<unit", "numbers", "least", "mean", "largest", "deviation"], rows)
 
 
 def file_tables(dataset):
