@@ -66,7 +66,9 @@ class Duplicates:
         return copies, int((parts[self.pairs[:, 0]] != parts[self.pairs[:, 1]]).sum())
 
 
-def find_duplicates(dataset, coverage=None, near=NEAR, tolerance=NOISE, energy_tolerance=ENERGY_TOLERANCE):
+def find_duplicates(
+    dataset, coverage=None, near=NEAR, tolerance=NOISE, energy_tolerance=ENERGY_TOLERANCE, on_pair=None
+):
     """Find copies, contradictions between them, and near duplicates.
 
     Parameters
@@ -80,6 +82,8 @@ def find_duplicates(dataset, coverage=None, near=NEAR, tolerance=NOISE, energy_t
         Copies differ by less in the position (A) of every atom, after the best superposition.
     energy_tolerance : float
         eV per atom.
+    on_pair : callable, optional
+        Called with the numbers of pairs that were superposed and of all that are to be.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def find_duplicates(dataset, coverage=None, near=NEAR, tolerance=NOISE, energy_t
     coverage = coverage or Coverage.of_dataset(dataset)
     suspicious = MARGIN * coverage.noise * tolerance / NOISE
     pairs, distances = close_pairs(coverage.points, max(near, suspicious))
-    same = _same(dataset.frames, pairs, distances <= suspicious, tolerance)
+    same = _same(dataset.frames, pairs, distances <= suspicious, tolerance, on_pair)
     copies = _sets(pairs[same], len(dataset))
     redundant, contradictions = _compare_energies(dataset.frames, copies, energy_tolerance)
     rest = ~same & (distances <= near)
@@ -144,10 +148,12 @@ def _compressed(points):
     return centred @ axes[:, -TREE_DIMENSIONS:]
 
 
-def _same(frames, pairs, suspicious, tolerance):
+def _same(frames, pairs, suspicious, tolerance, on_pair=None):
     """Mask of the pairs whose structures are superposed within the tolerance."""
     same, marks = np.zeros(len(pairs), bool), {}
-    for k in np.flatnonzero(suspicious):
+    for number, k in enumerate(np.flatnonzero(suspicious)):
+        if on_pair:
+            on_pair(number, suspicious.sum())
         states = [frames[i].configuration for i in pairs[k]]
         for i, state in zip(pairs[k], states, strict=True):
             if i not in marks:

@@ -120,7 +120,7 @@ def import_files(
         parts.append(source.read(crystal, messages().is_terminal and not quiet))
     if stored and (stress_offset or stress_offset_times_volume):
         raise AnharmonicError("a stress offset is for files of structures: give it where a data set is made or fitted")
-    own.write_set(sum(parts[1:], parts[0]), out, remove_duplicates, settings)
+    own.write_set(sum(parts[1:], parts[0]), out, remove_duplicates, settings, quiet)
 
 
 def crystal_of(text, primitive=True, symprec=1e-3):

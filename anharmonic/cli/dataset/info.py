@@ -47,7 +47,6 @@ def info(
     """
     from anharmonic.cli.terminal import show
     from anharmonic.fitting.descriptors import Coverage
-    from anharmonic.fitting.duplicates import find_duplicates
     from anharmonic.interfaces.dataset_figures import draw_dataset
 
     settings = own.checked(near, tolerance, energy_tolerance)
@@ -58,7 +57,7 @@ def info(
     labels = _labels(sets, parts, dataset, by)
     folder = opt.output_folder(out)
     coverage = Coverage.of_dataset(dataset)
-    found = find_duplicates(dataset, coverage, **settings)
+    found = own.found_duplicates(dataset, coverage, **settings)
     lines = [*own.duplicate_tables(dataset, found, settings), *_straddling(parts, found)]
     refused = [f"all {len(dataset.refusals)} refusals:", *map(str, dataset.refusals), ""]
     (folder / "report.txt").write_text("\n".join([dataset.report(), *refused]))

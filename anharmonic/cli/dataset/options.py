@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli import options as opt
+from anharmonic.cli.screen.options import counting
 from anharmonic.errors import AnharmonicError
 
 DATA, DUPLICATES = "Data", "Duplicates"
@@ -87,12 +88,12 @@ def checked(near, tolerance, energy_tolerance):
     return {"near": near, "tolerance": tolerance, "energy_tolerance": energy_tolerance / 1000}
 
 
-def write_set(dataset, path, remove, settings):
+def write_set(dataset, path, remove, settings, quiet=False):
     """Report a data set and its duplicates, write it, and say so; drops redundant frames if asked to."""
     from anharmonic.cli.terminal import show
-    from anharmonic.fitting.duplicates import find_duplicates, without_redundant
+    from anharmonic.fitting.duplicates import without_redundant
 
-    found = find_duplicates(dataset, **settings)
+    found = found_duplicates(dataset, quiet=quiet, **settings)
     lines = list(duplicate_tables(dataset, found, settings))
     kept = without_redundant(dataset, found) if remove else dataset
     if remove:
@@ -101,6 +102,14 @@ def write_set(dataset, path, remove, settings):
         lines.append(f"nothing was removed; --remove-duplicates leaves out the {len(found.redundant)} redundant frames")
     kept.save(path)
     show(dataset.report().rstrip(), *lines, f"wrote {len(kept)} frames to {path}")
+
+
+def found_duplicates(dataset, coverage=None, quiet=False, **settings):
+    """Duplicates of a data set, with a progress bar."""
+    from anharmonic.fitting.duplicates import find_duplicates
+
+    with counting("superposing", quiet) as on_pair:
+        return find_duplicates(dataset, coverage, on_pair=on_pair, **settings)
 
 
 def duplicate_tables(dataset, found, settings):

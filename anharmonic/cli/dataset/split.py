@@ -96,13 +96,12 @@ def _draw(parts, path):
     """Where the parts lie, and how many copies are in two of them."""
     from anharmonic.cli.terminal import say
     from anharmonic.fitting.descriptors import Coverage
-    from anharmonic.fitting.duplicates import find_duplicates
     from anharmonic.interfaces.dataset_figures import draw_dataset
 
     together = sum(list(parts.values())[1:], list(parts.values())[0])
     labels = [name for name, part in parts.items() for _ in part.frames]
     coverage = Coverage.of_dataset(together)
-    found = find_duplicates(together, coverage)
+    found = own.found_duplicates(together, coverage)
     copies, near = found.straddling(labels)
     if copies:
         say(f"warning: {copies} structures are in more than one part; dataset info names the copies")
