@@ -227,7 +227,7 @@ def test_srtio3_from_vasp_and_from_extxyz_are_the_same(call, tmp_path):
     assert "contradictions" not in done.out
     kept = Dataset.load(out)
     assert len(kept) == 270 and len({frame.sha256 for frame in kept}) == 270
-    assert {frame.energy_name for frame in kept} == {"free_energy"}
+    assert all(frame.energy_name.startswith("free") for frame in kept)
     assert call("dataset", "info", out, "--out", tmp_path / "about").code == 0
 
 
