@@ -101,6 +101,8 @@ def test_fit_files_take_data_set_files(call, stored, labels, fit_toml, tmp_path)
     assert [f.energy for f in one] == [f.energy for f in other] and one.groups == other.groups
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a.configuration.displacements, b.configuration.displacements, atol=1e-9)
+    held_out = FitConfig.read(with_set(path, stored, f'test = "{stored}"', "")).test
+    assert [f.source for f in held_out.read(other.crystal)] == [f.source for f in other]
     assert settings.provenance(other)["data"][0]["path"] == "set.h5"
     path.write_text(path.read_text().replace("[data]", '[data]\ngroup_by = "x"'))
     refused(call("fit", path), "group_by of [data] was decided when the data set set.h5 was made")
