@@ -11,7 +11,7 @@ EXAMPLE = """\
 # anharmonic fit fit.toml        paths are relative to this file; eV, A, eV/A^3
 
 [crystal]
-file = "cubic.cif"               # or cell = [...], species = [...], positions = [...]
+file = "cubic.cif"               # or a data set file, or cell = [...], species = [...], positions = [...]
 primitive = true                 # false: keep the conventional cell
 
 [basis]                          # see `anharmonic basis --help`
@@ -24,9 +24,10 @@ reduce = false                   # true: 3n-6 deformations of large clusters
 # quadruplets = 5.0              # cutoff
 
 [data]                           # or several [[data]], each with its own options
-paths = ["labels.extxyz"]        # extxyz, vasprun.xml, OUTCAR, ASE databases, folders of these
+paths = ["labels.extxyz"]        # extxyz, vasprun.xml, OUTCAR, ASE databases, folders of these, data set files (.h5)
 group_by = "supercell"           # key of the structures' info; each group has its own energy zero
 phase_by = ["phase", "tag"]      # the first that is there names the phase in reports
+# trajectory_by = "tag"          # key that names the trajectory; default: "trajectory", else the file
 stress_offset_times_volume = 0.0 # Pulay stress times volume (eV per reference cell); or stress_offset (eV/A^3)
 max_strain = 0.25                # structures beyond are refused and counted
 # max_displacement = 1.5
@@ -35,6 +36,7 @@ max_strain = 0.25                # structures beyond are refused and counted
 model = "polynomial"             # or "cluster", "site": nets
 test = 0.2                       # share held out to the end, or files
 validation = 0.1                 # share that decides ridge and early stopping
+split_by = "frame"               # what is never divided: frame, trajectory, group, phase, file, or a key of info
 seed = 0
 wall = 100.0                     # stiffness (eV) of pairs beyond their fitted range
 # range_window = 0.1             # frames up to this energy (eV per atom) define the fitted range; default: all

@@ -12,7 +12,9 @@ from anharmonic.errors import AnharmonicError
 def info(
     name: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="Potential (name or file), run file, labelled structures, or a crystal."),
+        typer.Argument(
+            metavar="FILE", help="Potential (name or file), run file, data set file, labelled structures, or a crystal."
+        ),
     ],
     potential: Annotated[
         str | None,
@@ -21,7 +23,7 @@ def info(
         ),
     ] = None,
 ):
-    """Say what a file is: a potential, a run, labelled structures, or a crystal.
+    """Say what a file is: a potential, a run, a data set, labelled structures, or a crystal.
 
     [cyan]anharmonic info CsPbBr3[/cyan]
 
@@ -44,7 +46,7 @@ def info(
     elif path.is_dir():
         show(*_data(path, potential))
     elif _is_hdf5(path) and kind_of(path) is None:
-        show(*(_run(path) if _hdf5_format(path) == "anharmonic run" else _potential(path)))
+        show(*HDF5.get(_hdf5_format(path), _potential)(path))
     elif path.suffix == ".json" and (summary := _summary(path)):
         show(*summary)
     elif kind_of(path) and (lines := _data(path, potential, insist=False)):
@@ -66,6 +68,15 @@ def _hdf5_format(path):
             return file.attrs.get("format")
     except OSError as error:
         raise AnharmonicError(f"{path} is damaged: {error}") from error
+
+
+def _dataset(path):
+    """A data set file."""
+    from anharmonic.cli.basis import crystal_lines
+    from anharmonic.data import Dataset
+
+    found = Dataset.load(path)
+    return [*crystal_lines(found.crystal), found.report().rstrip(), f"more of it: anharmonic dataset info {path}"]
 
 
 def _potential(name):
@@ -120,6 +131,10 @@ def _run(path):
     yield from (f"  {key}: {json.dumps(value)}" for key, value in options.items() if key != "potential")
     shapes = ", ".join(f"{name} {'x'.join(map(str, values.shape[1:])) or '1'}" for name, values in samples.items())
     yield f"{len(next(iter(samples.values())))} samples of {shapes}"
+
+
+HDF5 = {"anharmonic run": _run, "anharmonic dataset": _dataset}
+"""By the format that a file names; any other is taken for a potential."""
 
 
 def _total_steps(options):

@@ -7,6 +7,10 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli.basis import basis
+from anharmonic.cli.dataset.import_files import import_files
+from anharmonic.cli.dataset.info import info as dataset_info
+from anharmonic.cli.dataset.merge import merge
+from anharmonic.cli.dataset.split import split
 from anharmonic.cli.exchange import exchange
 from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
@@ -32,6 +36,7 @@ PANELS = {
     "Look": (info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
+DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}
 RESUMABLE = ("sweep", "exchange", "md", "mc")
 
 
@@ -49,6 +54,13 @@ app = typer.Typer(
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel, help=_reflowed(command.__doc__))(command)
+dataset = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
+for name, command in DATA.items():
+    dataset.command(name, help=_reflowed(command.__doc__))(command)
+app.add_typer(
+    dataset, name="dataset", rich_help_panel="Make and check a potential", no_args_is_help=True,
+    help="Collect labelled structures in one file: import, look, split, merge.",
+)  # fmt: skip
 screen = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
 for command in SCREENING:
     screen.command(help=_reflowed(command.__doc__))(command)
@@ -78,6 +90,8 @@ HELP = """Finite-temperature physics of crystals that harmonic models cannot des
     [cyan]anharmonic sweep CsPbBr3 --supercell 8 8 8 --temperatures 150:550:25 --out sweep[/cyan]
 
     [bold]From DFT results to a potential:[/bold]
+
+    [cyan]anharmonic dataset import runs/ --reference cubic.cif --out set.h5[/cyan]
 
     [cyan]anharmonic basis cubic.cif --polyhedra octahedron --order 4[/cyan]
 

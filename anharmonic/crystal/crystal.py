@@ -98,6 +98,12 @@ class Crystal:
         return self.positions @ self.cell
 
     @property
+    def site_classes(self):
+        """Sites that the space group makes equal: tuples of indices, by the first of each."""
+        images = self.space_group.site_map
+        return tuple(sorted({tuple(sorted(set(images[:, s].tolist()))) for s in range(self.n_sites)}))
+
+    @property
     def masses(self):
         """Atomic masses, shape (n_sites,), amu."""
         return atomic_masses[[atomic_numbers[s] for s in self.species]]

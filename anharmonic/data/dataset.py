@@ -1,6 +1,6 @@
 """Labelled configurations of one crystal: reading, choosing, checking, stacking."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ase.io
@@ -8,10 +8,13 @@ import numpy as np
 
 from anharmonic.crystal import Crystal
 from anharmonic.data.batches import make_batches, mean_energies
+from anharmonic.data.division import fold_indices, split_indices
+from anharmonic.data.frames import TRAJECTORY, without_stress_offset
 from anharmonic.data.mapped import map_structures
+from anharmonic.data.provenance import with_distinct_trajectories, with_provenance
 from anharmonic.data.readers import read_structures
 from anharmonic.data.report import report_text
-from anharmonic.data.split import stratified_choice
+from anharmonic.data.storage import is_dataset_file, load_dataset, save_dataset
 from anharmonic.errors import DatasetError
 
 SHOWN = 5
@@ -57,8 +60,12 @@ class Dataset:
         max_strain=0.25,
         max_displacement=None,
         workers=1,
+        trajectory_by=TRAJECTORY,
     ):
         """Read files and map every structure to the reference crystal.
+
+        Data set files (see `save`) are taken as they are: groups, phases and trajectories
+        were chosen, and structures mapped, when they were made.
 
         Parameters
         ----------
@@ -79,18 +86,23 @@ class Dataset:
         workers : int or None
             Processes that read files and map structures at most, None for as many as there are cores; see
             `anharmonic.data.readers.read_structures` for what a script has to mind.
+        trajectory_by : str
+            Key of info that names the trajectory, where frames have it; "file": each
+            file is one.
 
         Raises
         ------
         DatasetError
-            If a path does not exist or gives no frame at all, or a stress offset
-            would be subtracted twice.
+            If a path does not exist or gives no frame at all, a stress offset would be
+            subtracted twice, or a data set file has another reference crystal.
         """
         phase_by = (phase_by,) if isinstance(phase_by, str) else tuple(phase_by)
         options = {"group_by": group_by, "phase_by": phase_by, "stress_offset": stress_offset}
         options |= {"max_strain": max_strain, "max_displacement": max_displacement}
         frames, refusals = [], []
-        for path in [paths] if isinstance(paths, (str, Path)) else list(paths):
+        paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+        stored = [cls._read_stored(path, crystal, stress_offset) for path in paths if is_dataset_file(path)]
+        for path in (path for path in paths if not is_dataset_file(path)):
             structures, refused = read_structures(path, workers, progress)
             text = f"mapping {Path(path).name}"
             taken, unmapped = map_structures(structures, crystal, options, text, workers, progress)
@@ -99,7 +111,37 @@ class Dataset:
                 raise DatasetError(_nothing_taken(path, crystal, refused))
             frames += taken
             refusals += refused
-        return cls(crystal, frames, refusals)
+        fresh = [cls(crystal, with_provenance(frames, trajectory_by), refusals)] if frames or not stored else []
+        parts = stored + fresh
+        return sum(parts[1:], parts[0])
+
+    @classmethod
+    def load(cls, path):
+        """Read a file that `save` wrote.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is no data set, of an unknown version, truncated, or edited.
+        """
+        return cls(*load_dataset(path))
+
+    @classmethod
+    def _read_stored(cls, path, crystal, stress_offset):
+        """A data set file as a part of another data set."""
+        stored = cls.load(path)
+        if not same_crystal(stored.crystal, crystal):
+            raise DatasetError(
+                f"{path} was mapped to another reference crystal ({stored.crystal.formula}), or to the same one in "
+                "another setting: take that one, or map it anew: anharmonic dataset import FILE --reference CRYSTAL "
+                "--out NEW"
+            )
+        frames = [without_stress_offset(frame, stress_offset) for frame in stored.frames]
+        return replace(stored, frames=frames) if stress_offset else stored
+
+    def save(self, path):
+        """Write everything to one HDF5 file; `load` gives the same data set, to the last bit."""
+        save_dataset(self, path)
 
     def __len__(self):
         return len(self.frames)
@@ -108,13 +150,17 @@ class Dataset:
         return iter(self.frames)
 
     def __add__(self, other):
-        """Frames of both; energy offsets are averaged anew over all of them."""
-        if not _same_crystal(self.crystal, other.crystal):
+        """Frames of both; energy offsets are averaged anew over all of them.
+
+        Files of the second that share a path with other files of the first are trajectories of their own.
+        """
+        if not same_crystal(self.crystal, other.crystal):
             raise DatasetError(
                 f"data sets of different reference crystals cannot be joined: {self.crystal.formula} and "
-                f"{other.crystal.formula}; read both with one crystal"
+                f"{other.crystal.formula} (or two settings of one); read or import both with one crystal"
             )
-        return Dataset(self.crystal, self.frames + other.frames, self.refusals + other.refusals)
+        others = with_distinct_trajectories(self.frames, other.frames)
+        return Dataset(self.crystal, self.frames + others, self.refusals + other.refusals)
 
     @property
     def groups(self):
@@ -125,7 +171,7 @@ class Dataset:
         """The frames with these indices, with the energy offsets of the whole."""
         return Dataset(self.crystal, [self.frames[i] for i in indices], (), self.energy_offset)
 
-    def split(self, fraction, seed):
+    def split(self, fraction, seed, split_by="frame"):
         """Divide at random, every group and phase in proportion.
 
         Parameters
@@ -134,6 +180,9 @@ class Dataset:
             Share of the first part.
         seed : int
             Equal seeds give equal parts.
+        split_by : str
+            What is never divided: "frame", "trajectory", "group", "phase", "file", or a key
+            of info. Proportions are then kept as well as whole trajectories allow.
 
         Returns
         -------
@@ -143,10 +192,26 @@ class Dataset:
         Raises
         ------
         DatasetError
-            If the fraction is not between 0 and 1 or there are fewer than two frames.
+            If the fraction is not between 0 and 1, there are fewer than two frames or
+            trajectories, or frames lack the key.
         """
-        labels = [(frame.group, frame.phase) for frame in self.frames]
-        return tuple(self.subset(part) for part in stratified_choice(labels, fraction, seed))
+        return tuple(self.subset(part) for part in split_indices(self.frames, fraction, seed, split_by))
+
+    def folds(self, k, seed, split_by="frame"):
+        """Divide into `k` parts of equal size as `split` does, for cross-validation.
+
+        Returns
+        -------
+        list of (train, held_out)
+            Pairs of `Dataset`; every frame is held out once.
+
+        Raises
+        ------
+        DatasetError
+            As for `split`, or if `k` is below 2.
+        """
+        everything, parts = np.arange(len(self)), fold_indices(self.frames, k, seed, split_by)
+        return [(self.subset(np.setdiff1d(everything, part)), self.subset(part)) for part in parts]
 
     def report(self):
         """Plain text table of what the data set holds and what was refused."""
@@ -185,7 +250,7 @@ class Dataset:
         ase.io.write(path, [frame.to_atoms() for frame in self.frames], format="extxyz")
 
 
-def _same_crystal(one, other):
+def same_crystal(one, other):
     """Whether two crystals are the same cell with the same sites."""
     return one.species == other.species and all(
         np.allclose(getattr(one, name), getattr(other, name), atol=1e-8) for name in ("cell", "positions")

@@ -21,6 +21,9 @@ ENERGY_NAME, SETTINGS = "energy_name", "dft_settings"
 UNLABELLED = "unlabelled"
 """Phase of a frame whose file names none."""
 
+TRAJECTORY = "trajectory"
+"""Key of info under which written frames carry the name of their trajectory."""
+
 
 @dataclass(frozen=True)
 class LabelledStructure:
@@ -76,6 +79,10 @@ class Frame:
         "file:frame".
     info : dict
         What the file says besides; the settings of the calculation and the name of the energy too.
+    trajectory : str
+        Frames that may be correlated share it; by default the file.
+    sha256 : str or None
+        Digest of the file when it was read.
     """
 
     configuration: Configuration
@@ -86,6 +93,22 @@ class Frame:
     phase: str
     source: str
     info: dict = field(default_factory=dict, repr=False)
+    trajectory: str = ""
+    sha256: str | None = None
+
+    def __post_init__(self):
+        if not self.trajectory:
+            object.__setattr__(self, "trajectory", self.file)
+
+    @property
+    def file(self):
+        """The file of ``source``."""
+        return split_source(self.source)[0]
+
+    @property
+    def step(self):
+        """The number of the frame in its file; None where ``source`` has none."""
+        return split_source(self.source)[1]
 
     @property
     def n_atoms(self):
@@ -121,7 +144,8 @@ class Frame:
         if self.stress is not None:
             labels["stress"] = to_voigt(self.stress)
         atoms.calc = SinglePointCalculator(atoms, **labels)
-        atoms.info = {"origin": self.source} | self.info | {"supercell": self.group}
+        names = {"supercell": self.group, TRAJECTORY: self.trajectory}
+        atoms.info = {"origin": self.source} | self.info | names
         if self.phase != UNLABELLED:
             atoms.info["phase"] = self.phase
         return atoms
@@ -175,8 +199,14 @@ def mapping_refusal(structure, crystal, error):
     return Refusal(structure.source, str(error), "mapping" if shares[0] == shares[1] else "composition")
 
 
+def split_source(source):
+    """File and number of a source "file:frame"; the number is None where it has none."""
+    file, _, number = source.rpartition(":")
+    return (file, int(number)) if file and number.isdecimal() else (source, None)
+
+
 def note_stress_offset(structure, stress_offset):
-    """The structure with the stress offset recorded in ``info``.
+    """The structure, or frame, with the stress offset recorded in ``info``.
 
     Raises
     ------
@@ -191,6 +221,19 @@ def note_stress_offset(structure, stress_offset):
             f"subtracted, and {stress_offset:g} is asked for: leave the option out, or start from the original file"
         )
     return replace(structure, info=structure.info | {"stress_offset": float(stress_offset)})
+
+
+def without_stress_offset(frame, stress_offset):
+    """A frame with an offset (eV/A^3) subtracted from the diagonal of its stress, once.
+
+    Raises
+    ------
+    DatasetError
+        If one was subtracted before.
+    """
+    if stress_offset == 0.0 or frame.stress is None:
+        return frame
+    return replace(note_stress_offset(frame, stress_offset), stress=frame.stress - stress_offset * np.eye(3))
 
 
 def supercell_family(crystal, matrix):

@@ -1,7 +1,6 @@
 """The file fit.toml: a crystal, a basis, data and how to fit, checked before anything is computed."""
 
 import difflib
-import hashlib
 import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -11,6 +10,9 @@ import numpy as np
 from anharmonic.clusters import ClusterBasis
 from anharmonic.crystal import Crystal
 from anharmonic.data import Dataset
+from anharmonic.data.frames import without_stress_offset
+from anharmonic.data.provenance import file_digest
+from anharmonic.data.storage import is_dataset_file, load_crystal
 from anharmonic.errors import AnharmonicError
 from anharmonic.fitting.fit import fit
 from anharmonic.fitting.prediction import Weights
@@ -30,13 +32,18 @@ KEYS = {
     "data": {
         "paths": TEXTS, "group_by": TEXT, "phase_by": TEXTS, "stress_offset": NUMBER,
         "stress_offset_times_volume": NUMBER, "max_strain": NUMBER, "max_displacement": NUMBER,
+        "trajectory_by": TEXT,
     },
     "fit": {
         "model": TEXT, "hidden": LIST, "weights": TABLE, "schedule": TABLE, "ridge": NUMBER, "wall": NUMBER,
-        "validation": NUMBER, "test": (*NUMBER, str, list), "seed": (int,), "name": TEXT,
+        "validation": NUMBER, "test": (*NUMBER, str, list), "split_by": TEXT, "seed": (int,),
+        "name": TEXT,
     },
 }  # fmt: skip
 """Sections, their keys, and the types of the values."""
+
+MAPPING = ("group_by", "phase_by", "trajectory_by", "max_strain", "max_displacement")
+"""Options of ``data`` that were decided when a data set file was made."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,8 @@ class FitConfig:
         if "file" in self.crystal:
             if sites:
                 raise AnharmonicError(f"[crystal] of {self.path} names a file and also {', '.join(sites)}: give one")
+            if is_dataset_file(self.crystal["file"]):
+                return load_crystal(self.crystal["file"])
             return Crystal.from_file(**{"path" if k == "file" else k: v for k, v in self.crystal.items()})
         if len(sites) < 3:
             raise AnharmonicError(f"[crystal] of {self.path} takes file, or all of cell, species and positions")
@@ -151,7 +160,7 @@ class FitConfig:
         files = [path for source in self.sources for path in source.paths]
         return {
             "config": self.path.read_text(),
-            "data": [{"path": path.name, "sha256": _sha256(path)} for path in files],
+            "data": [{"path": path.name, "sha256": file_digest(path)} for path in files],
             "n_refused": len(dataset.refusals),
         }
 
@@ -192,7 +201,14 @@ def _source(path, table):
         raise AnharmonicError(f"{path}: a section [data] takes paths")
     special = ("paths", "stress_offset_times_volume")
     options = {key: value for key, value in table.items() if key not in special}
-    return DataSource(_paths(path, table["paths"]), table.get("stress_offset_times_volume", 0.0), options)
+    paths, decided = _paths(path, table["paths"]), [name for name in MAPPING if name in options]
+    stored = [p.name for p in paths if is_dataset_file(p)]
+    if stored and decided:
+        raise AnharmonicError(
+            f"{path}: {', '.join(decided)} of [data] was decided when the data set {stored[0]} was made: leave it out, "
+            "or give other files a section [[data]] of their own"
+        )
+    return DataSource(paths, table.get("stress_offset_times_volume", 0.0), options)
 
 
 def _paths(path, names):
@@ -233,13 +249,5 @@ def _crystal_of_sites(path, cell, species, positions):
 
 
 def _without_pulay(frame, pressure_times_volume):
-    """A frame whose stress has lost P / V on the diagonal."""
-    if frame.stress is None:
-        return frame
-    offset = pressure_times_volume * frame.n_cells / frame.configuration.volume
-    return replace(frame, stress=frame.stress - offset * np.eye(3), info=frame.info | {"stress_offset": float(offset)})
-
-
-def _sha256(path):
-    """Digest of a file; None for a folder."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    """A frame whose stress has lost P / V on the diagonal; refuses to take it off twice."""
+    return without_stress_offset(frame, float(pressure_times_volume * frame.n_cells / frame.configuration.volume))

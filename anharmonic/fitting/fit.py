@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from anharmonic.data.trajectories import leaks
 from anharmonic.errors import AnharmonicError, DatasetError
 from anharmonic.fitting.errors import compare, error_report, report_table
 from anharmonic.fitting.linear import NormalEquations, with_linear_weights
@@ -40,21 +41,26 @@ class FitResult:
         By part, the `Comparison` behind the report.
     curve : ndarray, shape (n_checks, 3)
         Step, training and validation loss; empty for a linear model.
+    warnings : tuple of str
+        Why the errors of held-out frames may be too small.
     """
 
     potential: Potential
     report: dict
     comparisons: dict
     curve: np.ndarray = field(repr=False)
+    warnings: tuple = ()
 
     def table(self):
         """The report as plain text."""
-        return "\n\n".join(report_table(report, part) for part, report in self.report.items())
+        tables = [report_table(report, part) for part, report in self.report.items()]
+        return "\n\n".join(tables + [f"warning: {text}" for text in self.warnings])
 
 
 def fit(
     basis, dataset, model="cluster", hidden=(8,), weights=None, schedule=None,
-    ridge=None, wall=300.0, validation=0.1, test=0.2, seed=0, name=None, metadata=None, progress=False,
+    ridge=None, wall=300.0, validation=0.1, test=0.2, split_by="frame", seed=0, name=None, metadata=None,
+    progress=False,
 ):  # fmt: skip
     """Fit a potential to energies, forces and stresses.
 
@@ -78,6 +84,9 @@ def fit(
         Stiffness (eV) of the walls of pairs beyond their fitted range; see `Wall`.
     validation, test : float or Dataset
         Shares held out, or a data set for `test`.
+    split_by : str
+        What is never divided between the parts: "frame", "trajectory", or another of
+        `Dataset.split`. Single frames of a simulation are no independent test.
     seed : int
         Decides splits and initial weights.
     name : str, optional
@@ -101,7 +110,7 @@ def fit(
         raise AnharmonicError(f"model is one of {', '.join(MODELS)}; found {model!r}")
     weights, schedule, started = weights or Weights(), schedule or Schedule(), time.perf_counter()
     dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
-    parts = _split(dataset, validation, test, seed)
+    parts = divide(dataset, validation, test, seed, split_by)
     with precision("float64"):
         lattice = _initial(basis, parts["training"], model, hidden, seed)
         training, held_out = (
@@ -120,26 +129,27 @@ def fit(
     facts = {
         "name": name or basis.crystal.formula, "model": model, "hidden": list(hidden) if model != "polynomial" else [],
         "weights": asdict(weights), "schedule": asdict(schedule), "ridge": strength, "wall": wall, "seed": seed,
-        "n_frames": {part: len(d) for part, d in parts.items()}, "seconds": round(time.perf_counter() - started, 1),
+        "split_by": split_by, "n_frames": {part: len(d) for part, d in parts.items()},
+        "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
     ranges = _ranges(lattice, training + held_out)
     potential = Potential(basis, lattice.model.walled(_walls(basis, ranges, wall)), ranges, facts | (metadata or {}))
     comparisons = {part: compare(potential, data) for part, data in parts.items()}
     report = {part: error_report(comparison) for part, comparison in comparisons.items()}
     potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
-    return FitResult(potential, report, comparisons, curve)
+    return FitResult(potential, report, comparisons, curve, leaks(parts))
 
 
-def _split(dataset, validation, test, seed):
+def divide(dataset, validation, test, seed, split_by):
     """Parts of a data set by name: training and, if asked for, validation and test."""
     parts, rest = {}, dataset
     if isinstance(test, float | int):
         if test > 0:
-            rest, parts["test"] = rest.split(1 - test, seed)
+            rest, parts["test"] = rest.split(1 - test, seed, split_by)
     else:
         parts["test"] = test
     if validation > 0:
-        rest, parts["validation"] = rest.split(1 - validation, seed + 1)
+        rest, parts["validation"] = rest.split(1 - validation, seed + 1, split_by)
     if len(rest) < 2:
         raise DatasetError(f"only {len(rest)} of {len(dataset)} frames are left for training; hold out fewer")
     return {"training": rest} | parts
@@ -161,7 +171,7 @@ def _initial(basis, dataset, model, hidden, seed):
         squares = _mean_over_frames(bare, batches, lambda phi, b: [abs(p**2).mean((1, 2)) for p in phi])
         terms = [term(_root(s), k) for k, s in enumerate(squares)]
         return LatticePotential(topology, features, ClusterModel(tuple(terms)))
-    classes = _site_classes(basis.crystal)
+    classes = basis.crystal.site_classes
     squares = _mean_over_frames(
         bare, batches, lambda phi, b: [(site_descriptor(phi, topology, b.translations) ** 2).mean(-1)]
     )[0]
@@ -172,12 +182,6 @@ def _initial(basis, dataset, model, hidden, seed):
 def _root(squares):
     """Scales of features; one that never differs from zero is not scaled."""
     return np.where(squares > 1e-20, np.sqrt(np.maximum(squares, 1e-20)), 1.0)
-
-
-def _site_classes(crystal):
-    """Equivalent sites: tuples of indices."""
-    images = crystal.space_group.site_map
-    return tuple(sorted({tuple(sorted(set(images[:, s].tolist()))) for s in range(crystal.n_sites)}))
 
 
 def _features_of_frames(lattice, batch, reduce):

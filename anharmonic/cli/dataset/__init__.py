@@ -1,0 +1,1 @@
+"""``anharmonic dataset``: labelled structures as one file."""
