@@ -29,6 +29,7 @@ group_by = "supercell"           # key of the structures' info; each group has i
 phase_by = ["phase", "tag"]      # the first that is there names the phase in reports
 # trajectory_by = "tag"          # key that names the trajectory; default: "trajectory", else the file
 stress_offset_times_volume = 0.0 # Pulay stress times volume (eV per reference cell); or stress_offset (eV/A^3)
+energy = "free_energy"           # or "energy": of structures that have both, the one that forces belong to
 max_strain = 0.25                # structures beyond are refused and counted
 # max_displacement = 1.5
 
@@ -103,7 +104,7 @@ def fit(
     folder = opt.output_folder(out or config.parent)
     watched = messages().is_terminal and not quiet
     prepare_compiler()
-    dataset = settings.dataset(settings.reference(), watched)
+    dataset = settings.dataset(settings.reference(), watched, workers=None)
     if not quiet:
         say(dataset.report())
     result = settings.run(dataset, watched)

@@ -60,6 +60,7 @@ class Dataset:
         max_strain=0.25,
         max_displacement=None,
         workers=1,
+        energy="free_energy",
         trajectory_by=TRAJECTORY,
     ):
         """Read files and map every structure to the reference crystal.
@@ -90,6 +91,10 @@ class Dataset:
             Key of info that names the trajectory, where frames have it; "file": each
             file is one.
 
+        energy : str
+            ``"free_energy"`` or ``"energy"``: which to take of structures that have both. Forces are
+            the gradient of the first in VASP; other programs' files may call it the second.
+
         Raises
         ------
         DatasetError
@@ -97,7 +102,7 @@ class Dataset:
             subtracted twice, or a data set file has another reference crystal.
         """
         phase_by = (phase_by,) if isinstance(phase_by, str) else tuple(phase_by)
-        options = {"group_by": group_by, "phase_by": phase_by, "stress_offset": stress_offset}
+        options = {"group_by": group_by, "phase_by": phase_by, "stress_offset": stress_offset, "energy": energy}
         options |= {"max_strain": max_strain, "max_displacement": max_displacement}
         frames, refusals = [], []
         paths = [paths] if isinstance(paths, (str, Path)) else list(paths)

@@ -18,6 +18,11 @@ from anharmonic.errors import DatasetError
 ENERGY_NAME, SETTINGS = "energy_name", "dft_settings"
 """Keys of ``info`` under which a frame, and the files written from it, keep these."""
 
+OTHER_ENERGY = "other_energy"
+"""Key of ``info`` for the other energy of a structure that has a free energy and an energy which differ."""
+
+ENERGIES = ("free_energy", "energy")
+
 UNLABELLED = "unlabelled"
 """Phase of a frame whose file names none."""
 
@@ -151,7 +156,7 @@ class Frame:
         return atoms
 
 
-def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **mapping):
+def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, energy="free_energy", **mapping):
     """Map a labelled structure to a `Frame`.
 
     Parameters
@@ -164,6 +169,8 @@ def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **m
         Keys of ``info``; the first that is present names the phase.
     stress_offset : float
         Subtracted from each diagonal component of the stress (eV/A^3).
+    energy : str
+        ``"free_energy"`` or ``"energy"``: which to take of a structure with both.
     **mapping
         Passed to `anharmonic.crystal.mapping.map_atoms`.
 
@@ -171,7 +178,10 @@ def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **m
     ------
     MappingError
         If the structure is no distorted supercell of `crystal`.
+    DatasetError
+        If there is no energy of that name.
     """
+    structure = _with_energy(structure, energy)
     info, forces = _full_info(structure), structure.forces
     configuration = map_atoms(crystal, structure.atoms, **mapping)
     return Frame(
@@ -184,6 +194,16 @@ def map_structure(structure, crystal, group_by, phase_by, stress_offset=0.0, **m
         structure.source,
         info,
     )
+
+
+def _with_energy(structure, name):
+    """The structure with the energy of that name, where it has two."""
+    if name not in ENERGIES:
+        raise DatasetError(f"the energy is one of {', '.join(ENERGIES)}; found {name!r}")
+    if name == ENERGIES[0] or structure.info.get(OTHER_ENERGY) is None:
+        return structure
+    info = structure.info | {OTHER_ENERGY: structure.energy}
+    return replace(structure, energy=float(structure.info[OTHER_ENERGY]), energy_name=name, info=info)
 
 
 def _full_info(structure):

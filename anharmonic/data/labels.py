@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from anharmonic.conventions import from_voigt, stress_from_virial
-from anharmonic.data.frames import ENERGY_NAME, SETTINGS, LabelledStructure
+from anharmonic.data.frames import ENERGIES, ENERGY_NAME, OTHER_ENERGY, SETTINGS, LabelledStructure
 from anharmonic.data.settings import Settings
 from anharmonic.errors import FileFormatError
 
@@ -29,7 +29,8 @@ def label_atoms(atoms, source):
     The results of a calculator come first; what they lack is looked for in
     ``info`` and ``arrays`` under names that end in energy, free_energy, force(s),
     stress or virial. The free energy is preferred to the energy: forces are its
-    gradient. Constraints are removed, and forces are those before any constraint.
+    gradient in VASP and in ASE's convention. An energy that differs is kept in
+    info. Constraints are removed, and forces are those before any constraint.
 
     Parameters
     ----------
@@ -53,14 +54,14 @@ def label_atoms(atoms, source):
     bare.set_constraint()
     _check("positions", bare.positions, (len(bare), 3))
     _check("cell", bare.cell[:], (3, 3))
-    name, energy = _first(results, atoms.info, ("free_energy", "energy"))
+    name, energy = _first(results, atoms.info, ENERGIES)
     _, forces = _first(results, atoms.arrays, ("forces", "force"))
     return LabelledStructure(
         bare,
         None if energy is None else float(_check("energy", np.squeeze(energy), ())),
         None if forces is None else _check("forces", forces, (len(bare), 3)),
         _stress(results, atoms),
-        dict(atoms.info),
+        dict(atoms.info) | _other_energy(results, atoms.info, energy),
         source,
         "" if energy is None else str(atoms.info.get(ENERGY_NAME, name)),
         Settings.from_dict(atoms.info.get(SETTINGS)),
@@ -105,6 +106,14 @@ def label_arrays(symbols, cell, positions, energy, forces, stress, source, **fac
         source,
         **facts,
     )
+
+
+def _other_energy(results, info, energy):
+    """The energy beside the free energy, for ``info``, where both are there and differ."""
+    _, other = _first(results, info, ENERGIES[::-1])
+    if energy is None or OTHER_ENERGY in info or np.size(other) != 1 or not np.isfinite(other) or other == energy:
+        return {}
+    return {OTHER_ENERGY: float(np.squeeze(other))}
 
 
 def _stress(results, atoms):

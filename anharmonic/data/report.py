@@ -6,8 +6,12 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from anharmonic.conventions import GPA
+from anharmonic.data.frames import OTHER_ENERGY
 from anharmonic.data.settings import disagreements, unknown_convergence
 from anharmonic.data.table import file_table, outcome_lines
+
+VARIES = 2e-4
+"""Spread (eV/atom) from which two energies are worth a warning."""
 
 HEADER = ("group", "phase", "frames", "atoms", "energy (meV/atom)", "force rms (eV/A)", "stress rms (GPa)", "missing")
 SHOWN = 20
@@ -39,9 +43,26 @@ def _file_lines(dataset):
     return ["", "files:", *lines, "", f"energies: {energies}"]
 
 
+def two_energies(frames):
+    """A sentence on frames whose files give two energies that differ by more than a constant; empty without such.
+
+    A constant does no harm. What varies may spoil a fit: a potential can follow only the energy whose gradient
+    the forces are.
+    """
+    pairs = [(f.info[OTHER_ENERGY] - f.energy) / f.n_atoms for f in frames if OTHER_ENERGY in f.info and f.energy]
+    if not pairs or np.std(pairs) < VARIES:
+        return ""
+    mean, spread = 1000 * np.mean(np.abs(pairs)), 1000 * np.std(pairs)
+    return (
+        f"energy and free energy differ by {mean:.2f} meV/atom (spread {spread:.2f}) in {len(pairs)} frames: forces "
+        "are the gradient of the free energy in VASP, of the other one in some files of other programs. The choice is "
+        'energy = "free_energy" or "energy" of [data]; the fit with the smaller errors tells'
+    )
+
+
 def _warnings(dataset):
-    """Settings that differ, and convergence that nothing tells."""
-    found = [*disagreements(dataset.frames), unknown_convergence(dataset.frames)]
+    """Settings that differ, convergence that nothing tells, energies that differ."""
+    found = [*disagreements(dataset.frames), unknown_convergence(dataset.frames), two_energies(dataset.frames)]
     lines = [f"  {text}" for text in found if text]
     return ["", "warnings:", *lines] if lines else []
 

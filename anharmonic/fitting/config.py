@@ -31,7 +31,7 @@ KEYS = {
     },
     "data": {
         "paths": TEXTS, "group_by": TEXT, "phase_by": TEXTS, "stress_offset": NUMBER,
-        "stress_offset_times_volume": NUMBER, "max_strain": NUMBER, "max_displacement": NUMBER,
+        "stress_offset_times_volume": NUMBER, "energy": TEXT, "max_strain": NUMBER, "max_displacement": NUMBER,
         "trajectory_by": TEXT,
     },
     "fit": {
@@ -68,9 +68,9 @@ class DataSource:
         if self.stress_offset_times_volume and self.options.get("stress_offset"):
             raise AnharmonicError("stress_offset and stress_offset_times_volume are two forms of one number: give one")
 
-    def read(self, crystal, progress=False):
-        """The `Dataset`, its stress corrected."""
-        dataset = Dataset.read(self.paths, crystal, progress=progress, **self.options)
+    def read(self, crystal, progress=False, workers=1):
+        """The `Dataset`, its stress corrected; see `Dataset.read`."""
+        dataset = Dataset.read(self.paths, crystal, progress=progress, workers=workers, **self.options)
         if not self.stress_offset_times_volume:
             return dataset
         frames = [_without_pulay(frame, self.stress_offset_times_volume) for frame in dataset.frames]
@@ -142,9 +142,9 @@ class FitConfig:
             raise AnharmonicError(f"[crystal] of {self.path} takes file, or all of cell, species and positions")
         return _crystal_of_sites(self.path, **sites)
 
-    def dataset(self, crystal, progress=False):
+    def dataset(self, crystal, progress=False, workers=1):
         """All frames of the sections ``data``."""
-        parts = [source.read(crystal, progress) for source in self.sources]
+        parts = [source.read(crystal, progress, workers) for source in self.sources]
         return sum(parts[1:], parts[0])
 
     def run(self, dataset=None, progress=False):

@@ -19,6 +19,7 @@ from anharmonic.data import Dataset, Refusal, read_structures
 from anharmonic.data.refusals import KINDS
 from anharmonic.data.settings import Settings, disagreements, k_mesh
 from anharmonic.data.table import file_table, outcome_lines, table_text, write_table
+from anharmonic.errors import DatasetError
 
 RELAXATION = "vasp_outputs/multi_step/Si8_vasp5.4.1_relax19.vasprun.xml"
 STATIC = "vasp_outputs/good/CaTiO3_Pnma40_vasp5.2.12_disp1.vasprun.xml"
@@ -310,3 +311,28 @@ def test_the_report_warns(shared, tmp_path, perovskite):
     assert "warnings:" in report and "plane-wave cutoffs differ: 500 eV in 1 frames" in report
     assert "energies: free energy (e_fr_energy) in 2" in report and "2 vasprun: 2 frames" in report
     assert "warnings" not in Dataset.read(tmp_path / "a.vasprun.xml", data.crystal, max_displacement=1.0).report()
+
+
+def test_one_of_two_energies_is_chosen(labelled, perovskite, tmp_path):
+    """The free energy, or the other one if asked for; a difference that varies is a warning, a constant is none."""
+    frames = labelled(4)
+    free = [atoms.get_potential_energy() for atoms in frames]
+    for k, atoms in enumerate(frames):
+        atoms.calc.results |= {"free_energy": free[k], "energy": free[k] + 0.05 * k}
+    ase.io.write(tmp_path / "a.extxyz", frames)
+    crystal = perovskite("Cs", "Pb", "Br", 5.868)
+    data = Dataset.read(tmp_path, crystal)
+    assert [frame.energy for frame in data] == pytest.approx(free)
+    assert "energy and free energy differ by" in data.report()
+    other = Dataset.read(tmp_path, crystal, energy="energy")
+    assert [frame.energy for frame in other] == pytest.approx([e + 0.05 * k for k, e in enumerate(free)])
+    assert {frame.energy_name for frame in other} == {"free_energy", "energy"}  # of the first both are equal
+    other.to_extxyz(tmp_path / "b.xyz")
+    again = Dataset.read(tmp_path / "b.xyz", crystal)
+    assert [frame.energy for frame in again] == pytest.approx([frame.energy for frame in other])
+    for atoms, e in zip(frames, free, strict=True):
+        atoms.calc.results["energy"] = e + 0.3
+    ase.io.write(tmp_path / "a.extxyz", frames)
+    assert "energy and free energy differ" not in Dataset.read(tmp_path / "a.extxyz", crystal).report()
+    with pytest.raises(DatasetError, match="free_energy, energy"):
+        Dataset.read(tmp_path / "a.extxyz", crystal, energy="enthalpy")

@@ -46,6 +46,27 @@ StressOffsetTimesVolume = Annotated[
         help="The same as a number times the volume (eV per reference cell).",
     ),
 ]  # fmt: skip
+Energy = Annotated[
+    str,
+    typer.Option(
+        "--energy", metavar="NAME", rich_help_panel=own.DATA,
+        help="free_energy or energy: which to take of structures that have both. Forces should be its gradient.",
+    ),
+]  # fmt: skip
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", min=1, rich_help_panel=own.DATA, show_default="the number of cores",
+        help="Processes that read files.",
+    ),
+]  # fmt: skip
+Table = Annotated[
+    Path | None,
+    typer.Option(
+        "--table", metavar="FILE", rich_help_panel=opt.OUTPUT,
+        help="Also write what came of each file, one line a file (CSV).",
+    ),
+]  # fmt: skip
 MaxStrain = Annotated[
     float,
     typer.Option(
@@ -68,7 +89,8 @@ def import_files(
         list[Path],
         typer.Argument(
             metavar="FILES",
-            help="extxyz, vasprun.xml, OUTCAR, ASE databases and trajectories, folders, data set files.",
+            help="vasprun.xml, OUTCAR, vaspout.h5, ML_AB, extxyz, ASE databases and trajectories, files of phonopy and "
+            "DeePMD-kit, folders of all these, data set files.",
         ),
     ],
     reference: Reference,
@@ -80,12 +102,15 @@ def import_files(
     trajectory_by: TrajectoryBy = "trajectory",
     stress_offset: StressOffset = 0.0,
     stress_offset_times_volume: StressOffsetTimesVolume = 0.0,
+    energy: Energy = "free_energy",
     max_strain: MaxStrain = 0.25,
     max_displacement: MaxDisplacement = None,
     near: own.Near = 0.05,
     tolerance: own.Tolerance = 1e-3,
     energy_tolerance: own.EnergyTolerance = 1.0,
     remove_duplicates: own.RemoveDuplicates = False,
+    workers: Workers = None,
+    table: Table = None,
     quiet: own.Quiet = False,
 ):
     """Read labelled structures, map them to a reference crystal, and keep them in one file.
@@ -104,6 +129,7 @@ def import_files(
     from anharmonic.cli.terminal import messages
     from anharmonic.data.remapping import remapped
     from anharmonic.data.storage import is_dataset_file
+    from anharmonic.data.table import file_table, write_table
     from anharmonic.fitting.config import DataSource
 
     own.writable(out)
@@ -114,10 +140,12 @@ def import_files(
     parts = [remapped(dataset, crystal, **limits) for dataset in own.loaded(stored)]
     others = tuple(path for path in files if path not in stored)
     offsets = {"stress_offset": stress_offset, **limits}
-    names = {"group_by": group_by, "phase_by": opt.names_of(phase_by), "trajectory_by": trajectory_by}
+    names = {"energy": energy, "group_by": group_by, "phase_by": opt.names_of(phase_by), "trajectory_by": trajectory_by}
     source = DataSource(others, stress_offset_times_volume, names | offsets)
     if others:
-        parts.append(source.read(crystal, messages().is_terminal and not quiet))
+        parts.append(source.read(crystal, messages().is_terminal and not quiet, workers))
+        if table is not None:
+            write_table(table, file_table(parts[-1].frames, parts[-1].refusals, others))
     if stored and (stress_offset or stress_offset_times_volume):
         raise AnharmonicError("a stress offset is for files of structures: give it where a data set is made or fitted")
     own.write_set(sum(parts[1:], parts[0]), out, remove_duplicates, settings, quiet)
