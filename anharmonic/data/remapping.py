@@ -39,7 +39,7 @@ def remapped(dataset, crystal, **limits):
         try:
             frames.append(_remap(frame, crystal, limits))
         except MappingError as error:
-            refusals.append(Refusal(frame.source, str(error)))
+            refusals.append(Refusal(frame.source, str(error), "mapping"))
     if not frames:
         raise DatasetError(
             f"no frame of the data set fits {crystal.formula}; the first: {refusals[-len(dataset) :][0]}"

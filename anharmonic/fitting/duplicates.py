@@ -112,7 +112,7 @@ def without_redundant(dataset, duplicates):
         stay = [frames[k] for k in members if k not in dropped]
         for frame in (frames[k] for k in members if k in dropped):
             copy = next(other for other in stay if other.group == frame.group)
-            refusals.append(Refusal(frame.source, f"the same structure and energy as {copy.source}"))
+            refusals.append(Refusal(frame.source, f"the same structure and energy as {copy.source}", "duplicate"))
     kept = [frame for k, frame in enumerate(frames) if k not in dropped]
     return Dataset(dataset.crystal, kept, (*dataset.refusals, *refusals), dataset.energy_offset)
 
