@@ -9,10 +9,13 @@ import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from anharmonic.errors import AnharmonicError, DatasetError
+from anharmonic.fitting.calibration import calibrate, calibration_table
 from anharmonic.fitting.errors import compare, error_report, report_table
 from anharmonic.fitting.linear import NormalEquations, with_linear_weights
 from anharmonic.fitting.prediction import Weights, device_batches, loss
 from anharmonic.fitting.training import Schedule, train
+from anharmonic.fitting.uncertainty import Batches, fit_domain, fit_posterior
+from anharmonic.potential.domain import site_classes
 from anharmonic.potential.features import Features
 from anharmonic.potential.lattice import LatticePotential
 from anharmonic.potential.models import MODELS, ClusterModel, Expansion, Network, SiteModel, Wall, site_descriptor
@@ -40,16 +43,20 @@ class FitResult:
         By part, the `Comparison` behind the report.
     curve : ndarray, shape (n_checks, 3)
         Step, training and validation loss; empty for a linear model.
+    calibrations : dict
+        By part that was held out, the `Calibration` of its predicted deviations.
     """
 
     potential: Potential
     report: dict
     comparisons: dict
     curve: np.ndarray = field(repr=False)
+    calibrations: dict = field(default_factory=dict, repr=False)
 
     def table(self):
         """The report as plain text."""
-        return "\n\n".join(report_table(report, part) for part, report in self.report.items())
+        tables = [report_table(report, part) for part, report in self.report.items()]
+        return "\n\n".join(tables + ([calibration_table(self.calibrations)] if self.calibrations else []))
 
 
 def fit(
@@ -109,25 +116,32 @@ def fit(
             for p in ("training", "validation")
         )
         equations = NormalEquations(basis, lattice, len(dataset.groups))
-        for batch, host in zip(training, parts["training"].batches(), strict=True):
-            equations.add(batch, host.supercell)
+        frames = [Batches(x, parts.get(p)) for x, p in ((training, "training"), (held_out, "validation"))]
+        frames[0].add_to(equations)
         lattice, offsets, strength = _solve_linear(lattice, equations, training, held_out, ridge)
         curve = np.zeros((0, 3))
         if model != "polynomial":
             with _training_bar(schedule, progress) as on_check:
                 trained = train(lattice, offsets, training, held_out, schedule, on_check)
             lattice, curve = eqx.tree_at(lambda x: x.model, lattice, trained.model), trained.curve
+            offsets = trained.offsets
+        posterior, equations = fit_posterior(basis, lattice, offsets, equations, strength, *frames)
+        domain = fit_domain(basis, lattice, training + held_out)
     facts = {
         "name": name or basis.crystal.formula, "model": model, "hidden": list(hidden) if model != "polynomial" else [],
         "weights": asdict(weights), "schedule": asdict(schedule), "ridge": strength, "wall": wall, "seed": seed,
         "n_frames": {part: len(d) for part, d in parts.items()}, "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
     ranges = _ranges(lattice, training + held_out)
-    potential = Potential(basis, lattice.model.walled(_walls(basis, ranges, wall)), ranges, facts | (metadata or {}))
+    model_in_walls, facts = lattice.model.walled(_walls(basis, ranges, wall)), facts | (metadata or {})
+    potential = Potential(basis, model_in_walls, ranges, facts, posterior, domain)
     comparisons = {part: compare(potential, data) for part, data in parts.items()}
     report = {part: error_report(comparison) for part, comparison in comparisons.items()}
     potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
-    return FitResult(potential, report, comparisons, curve)
+    held_out = [part for part in ("validation", "test") if part in parts]
+    calibrations = {part: calibrate(potential, parts[part], comparisons[part], equations) for part in held_out}
+    potential.metadata["calibration"] = {part: c.record() for part, c in calibrations.items()}
+    return FitResult(potential, report, comparisons, curve, calibrations)
 
 
 def _split(dataset, validation, test, seed):
@@ -161,7 +175,7 @@ def _initial(basis, dataset, model, hidden, seed):
         squares = _mean_over_frames(bare, batches, lambda phi, b: [abs(p**2).mean((1, 2)) for p in phi])
         terms = [term(_root(s), k) for k, s in enumerate(squares)]
         return LatticePotential(topology, features, ClusterModel(tuple(terms)))
-    classes = _site_classes(basis.crystal)
+    classes = site_classes(basis.crystal)
     squares = _mean_over_frames(
         bare, batches, lambda phi, b: [(site_descriptor(phi, topology, b.translations) ** 2).mean(-1)]
     )[0]
@@ -172,12 +186,6 @@ def _initial(basis, dataset, model, hidden, seed):
 def _root(squares):
     """Scales of features; one that never differs from zero is not scaled."""
     return np.where(squares > 1e-20, np.sqrt(np.maximum(squares, 1e-20)), 1.0)
-
-
-def _site_classes(crystal):
-    """Equivalent sites: tuples of indices."""
-    images = crystal.space_group.site_map
-    return tuple(sorted({tuple(sorted(set(images[:, s].tolist()))) for s in range(crystal.n_sites)}))
 
 
 def _features_of_frames(lattice, batch, reduce):
