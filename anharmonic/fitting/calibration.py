@@ -8,11 +8,10 @@ from scipy.stats import norm
 from anharmonic.conventions import GPA
 from anharmonic.fitting.linear import NormalEquations
 from anharmonic.fitting.prediction import Weights, device_batches
-from anharmonic.fitting.uncertainty import FIXED, Batches, is_free, kinds_of
+from anharmonic.fitting.uncertainty import FIXED, LEVELS, Batches, is_free, kinds_of
 from anharmonic.potential.posterior import KINDS
 from anharmonic.potential.potential import precision
 
-LEVELS = (0.5, 0.68, 0.9, 0.95)
 UNITS = {"energy": ("meV/atom", 1000.0), "forces": ("meV/A", 1000.0), "stress": ("GPa", 1.0 / GPA)}
 
 

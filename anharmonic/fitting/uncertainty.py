@@ -18,8 +18,8 @@ FIXED = 1e-3
 """Labels whose predicted deviation is smaller than this share of the usual one are fixed by symmetry (or nearly so):
 what is left there is the noise of the labels."""
 
-MATCHED = 0.9
-"""The scale is such that this share of the errors lies within the interval that should hold it."""
+LEVELS = (0.5, 0.68, 0.9, 0.95)
+"""Intervals of a normal distribution that are looked at: the shares of errors that should lie within."""
 
 
 class Batches:
@@ -117,15 +117,23 @@ def _errors(row, solution, covariance, known, seen_by_none):
 
 
 def _scales(errors, variance, kinds):
-    """By kind, the scale of the deviations at which a share `MATCHED` of the errors lies within its interval of a
-    normal distribution; a quantile does not follow single outliers. 0 for a kind without labels."""
+    """By kind, the scale of the deviations that brings the shares of errors within `LEVELS` closest to nominal; 0 for a
+    kind without labels. Shares do not follow single outliers."""
     scales = []
     for k in range(len(KINDS)):
         e, deviation = errors[kinds == k], np.sqrt(np.maximum(variance[kinds == k], 0.0))
         moving = is_free(deviation)
-        ratio = np.quantile(abs(e[moving]) / deviation[moving], MATCHED) if moving.any() else 0.0
-        scales.append(ratio / norm.ppf(0.5 + 0.5 * MATCHED))
+        scales.append(_best_scale(abs(e[moving]) / deviation[moving]) if moving.any() else 0.0)
     return np.array(scales)
+
+
+def _best_scale(ratios):
+    """The scale for errors over deviations (n,)."""
+    widths = norm.ppf(0.5 + 0.5 * np.array(LEVELS))
+    matching = np.quantile(ratios, LEVELS) / widths
+    candidates = np.geomspace(matching.min(), matching.max(), 101)
+    shares = (ratios <= widths[:, None, None] * candidates[:, None]).mean(axis=2)
+    return candidates[np.argmin(((shares - np.array(LEVELS)[:, None]) ** 2).sum(axis=0))]
 
 
 def is_free(deviations):

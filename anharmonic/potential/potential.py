@@ -140,9 +140,14 @@ class Potential:
             for k, weights in enumerate(posterior.weights(mean, n, seed)):
                 model = with_linear_weights(self.model, jnp.asarray(weights), last_layers=True)
                 model = jax.tree.map(lambda x: np.asarray(x) if eqx.is_array(x) else x, model)
-                facts = self.metadata | {"name": f"{name}-{k}"}
-                members.append(replace(self, model=model, metadata=facts))
+                members.append(self.with_model(model, f"{name}-{k}"))
         return members
+
+    def with_model(self, model, name):
+        """The same with another model of the same form and another name; what is compiled for one serves the other."""
+        other = replace(self, model=model, metadata=self.metadata | {"name": name})
+        other.__dict__["lattice"] = LatticePotential(self.lattice.topology, self.lattice.features, model)
+        return other
 
     def save(self, path):
         """Write the potential to one HDF5 file; see `anharmonic.potential.storage`."""
@@ -163,7 +168,7 @@ class Potential:
     def _known_posterior(self):
         if self.posterior is None:
             raise AnharmonicError(
-                f"the potential {self.name} has no uncertainty: it was made by hand or by an older version; fit it again"
+                f"the potential {self.name} has no uncertainty: it was made by hand, or by an older version"
             )
         return self.posterior
 
