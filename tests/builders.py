@@ -10,6 +10,7 @@ from anharmonic.analysis import TiltModes
 from anharmonic.clusters import ClusterBasis
 from anharmonic.crystal import Configuration, Crystal, Supercell
 from anharmonic.potential import Potential
+from anharmonic.potential.domain import Domain
 from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel, Wall
 
 SPREAD = 0.05
@@ -52,12 +53,6 @@ def fluorite():
     return Crystal.from_atoms(bulk("CaF2", "fluorite", a=5.46))
 
 
-def site_classes(crystal):
-    """Equivalent sites: tuples of indices."""
-    images = crystal.space_group.site_map
-    return tuple(sorted({tuple(sorted(set(images[:, s].tolist()))) for s in range(crystal.n_sites)}))
-
-
 def random_potential(basis, kind, seed=0, walls=False, **kwargs):
     """A potential of `kind` whose every weight is random and matters."""
     rng = np.random.default_rng(seed)
@@ -72,7 +67,7 @@ def random_potential(basis, kind, seed=0, walls=False, **kwargs):
 
     if kind == "site":
         degrees = np.concatenate([i.degrees for i in basis.invariants])
-        classes = site_classes(basis.crystal)
+        classes = basis.crystal.site_classes
         terms = tuple(term(degrees, k) for k in range(len(classes)))
         model = SiteModel(terms, (None,) * len(basis.orbits), classes)
     else:
@@ -97,7 +92,15 @@ def spring_perovskite(crystal=None, ranges=True):
     stiffness = (15.0, 3.0, 4.0, 3.0)
     coefficients = [[0.0, w, -3.0 * w, 20.0 * w] for w in stiffness]
     limits = tuple(np.array([[-(0.15**d) if d % 2 else 0.0, 0.15**d] for d in (1, 2, 3, 4)]) for _ in stiffness)
-    return polynomial(basis, coefficients, ranges=limits if ranges else (), metadata={"name": "springs"})
+    facts = {"ranges": limits, "domain": simple_domain(basis)} if ranges else {}
+    return polynomial(basis, coefficients, metadata={"name": "springs"}, **facts)
+
+
+def simple_domain(basis, spread=SPREAD):
+    """A domain as of data whose site-centred correlations are independent, of the size of `spread` and its square."""
+    low = np.concatenate([i.degrees[i.degrees <= 2] for i in basis.invariants]).astype(float)
+    classes = basis.crystal.site_classes
+    return Domain(classes, (np.diag(spread**-low) / np.sqrt(len(low)),) * len(classes), 0.6)
 
 
 def distorted(crystal, matrix, seed=0, strain=0.03, displacement=0.12, tilts=None):

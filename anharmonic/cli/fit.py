@@ -86,8 +86,9 @@ def fit(
     """Fit a potential to energies, forces and stresses.
 
     Linear expansions are solved directly; nets start from there and are trained with early stopping. Written are the
-    potential NAME.h5, report.txt (errors by phase and energy window), parity.png, error_by_energy.png, and for nets
-    learning.png. Errors of the test part count: nothing was chosen on it.
+    potential NAME.h5, report.txt (errors by phase and energy window, and how many of them lie within the predicted
+    intervals), parity.png, error_by_energy.png, calibration.png, and for nets learning.png. Errors of the test part
+    count: nothing was chosen on it.
 
     [cyan]anharmonic fit --example > fit.toml[/cyan]
 
@@ -98,6 +99,7 @@ def fit(
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import messages, say, show
     from anharmonic.fitting.config import FitConfig
+    from anharmonic.interfaces.calibration_figures import draw_calibration
     from anharmonic.interfaces.fit_figures import draw_error_by_energy, draw_learning_curve, draw_parity
 
     settings = FitConfig.read(config)
@@ -116,6 +118,9 @@ def fit(
     if any(part["all"]["energy_rmse"] is not None for part in result.report.values()):
         names.append("error_by_energy.png")
         draw_error_by_energy(result.comparisons, folder / names[-1])
+    if result.calibrations:
+        names.append("calibration.png")
+        draw_calibration(list(result.calibrations.values())[-1], folder / names[-1])
     if len(result.curve):
         names.append("learning.png")
         draw_learning_curve(result.curve, folder / names[-1])

@@ -99,7 +99,13 @@ def _potential(name):
         rows = [[part, *(_digits(row.get(f"{kind}_{what}")) for kind, what in kinds)] for part, row in errors.items()]
         head = ["E rmse\nmeV/atom", "E mae", "F rmse\nmeV/Å", "F mae", "S rmse\nGPa", "S mae"]
         yield table("errors", ["<part", *head], rows)
-    rest = {k: v for k, v in facts.items() if k not in ("name", "model", "hidden", "errors", "n_frames", "config")}
+    for part, kinds in facts.get("calibration", {}).items():
+        for kind, row in kinds.items():
+            pairs = zip(row["nominal"], row["found"], strict=True)
+            shares = ", ".join(f"{100 * found:.0f} % ({100 * nominal:.0f} %)" for nominal, found in pairs)
+            yield f"errors of {kind} within predicted intervals, {part}: {shares}"
+    told = ("name", "model", "hidden", "errors", "n_frames", "config", "calibration")
+    rest = {k: v for k, v in facts.items() if k not in told}
     yield from (f"{key}: {json.dumps(value)}" for key, value in rest.items())
 
 

@@ -56,7 +56,8 @@ MaxExtrapolation = Annotated[
     float | None,
     typer.Option(
         "--max-extrapolation", metavar="GRADE", rich_help_panel=SAMPLING, show_default="any",
-        help="Stop where a state is further outside the fitted data; the data themselves reach to 1.",
+        help="Stop where a site is further outside the fitted data; the data themselves reach to 1. The structures "
+        "furthest outside are in extrapolating.extxyz, stopped or not.",
     ),
 ]  # fmt: skip
 Thermostat = Annotated[

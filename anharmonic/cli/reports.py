@@ -10,6 +10,8 @@ def points_table(title, points, with_direction=True):
     columns = ["T\nK", *(["<direction"] if with_direction else []), "<phase", "<tilts", "a\nÅ", "b\nÅ", "c\nÅ"]
     columns += ["in-phase\ntilts (°)", "anti-phase\ntilts (°)"] if has_tilts else []
     columns += ["kinetic T\nK"] if dynamics and not with_direction else []
+    graded = any(p.get("extrapolation") for p in points)
+    columns += ["outside\ndata (%)"] if graded else []
     columns += ["energy\nmeV/cell", "drift\nmeV/atom/ps" if dynamics else "acceptance"]
     rows = [
         [
@@ -20,6 +22,7 @@ def points_table(title, points, with_direction=True):
             *(with_error(p[k], p["errors"][k]) for k in "abc"),
             *([_angles(p, "tilt_in_phase"), _angles(p, "tilt_anti_phase")] if has_tilts else []),
             *([f"{p['kinetic_temperature_K']:.1f}"] if dynamics and not with_direction else []),
+            *([f"{100 * p.get('samples_outside', 0):.0f}"] if graded else []),
             with_error(1000 * p["energy"], 1000 * p["errors"]["energy"], 2),
             f"{p['drift_meV_per_atom_per_ps']:.1e}" if dynamics else f"{p['acceptance']:.2f}",
         ]

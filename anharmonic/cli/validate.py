@@ -38,14 +38,15 @@ def validate(
     phases: Annotated[
         bool, typer.Option("--phases/--no-phases", help="Relax the phases of the potential and list them.")
     ] = True,
-    out: Annotated[Path, opt.out_option("report.txt, parity.png and error_by_energy.png")] = Path("validation"),
+    out: Annotated[Path, opt.out_option("report.txt and the figures")] = Path("validation"),
     quiet: opt.Quiet = False,
 ):  # fmt: skip
     """Errors of a potential on labelled structures, by phase and energy window, and its relaxed phases.
 
     Energies of each group are compared after their mean difference is taken out: labels have no common zero. Errors
     are in meV/atom, meV/Å and GPa. Of the relaxed phases the energy relative to the reference crystal (meV per cell),
-    the space group and the lattice parameters are listed.
+    the space group and the lattice parameters are listed. Of a potential that predicts its own errors it is counted how
+    many of them lie within the predicted intervals.
 
     [cyan]anharmonic validate CsPbBr3 held-out.extxyz --out validation[/cyan]
 
@@ -53,8 +54,9 @@ def validate(
     """
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import messages, say, show
-    from anharmonic.fitting import compare, error_report, report_table
+    from anharmonic.fitting import calibrate, calibration_table, compare, error_report, report_table
     from anharmonic.fitting.config import DataSource
+    from anharmonic.interfaces.calibration_figures import draw_calibration
     from anharmonic.interfaces.fit_figures import draw_error_by_energy, draw_parity
     from anharmonic.potential import load
 
@@ -71,12 +73,18 @@ def validate(
     comparison = compare(model, dataset)
     report = error_report(comparison)
     text = report_table(report, f"{model.name}")
+    calibration = calibrate(model, dataset, comparison) if model.posterior is not None else None
+    if calibration is not None:
+        text = f"{text}\n\n{calibration_table({model.name: calibration})}"
     (folder / "report.txt").write_text(f"{dataset.report()}\n{text}\n")
     parts, names = {"data": comparison}, ["report.txt", "parity.png"]
     draw_parity(parts, folder / "parity.png")
     if report["all"]["energy_rmse"] is not None:
         names.append("error_by_energy.png")
         draw_error_by_energy(parts, folder / names[-1])
+    if calibration is not None:
+        names.append("calibration.png")
+        draw_calibration(calibration, folder / names[-1], title="these frames")
     show(text, *([phase_table(model)] if phases else []), f"wrote {', '.join(names)} to {folder}")
 
 

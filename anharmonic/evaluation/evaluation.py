@@ -22,7 +22,7 @@ class Evaluation:
         self._leaves, self._compiled = jax.device_put(leaves), _compiled(static, structure)
 
     def __call__(self, displacements, deformation):
-        """``(energy, forces, stress, extrapolation grade)`` as of `Evaluator`, on the host."""
+        """``(energy, forces, stress, grades of the sites)`` as of `Evaluator`, on the host."""
         return jax.device_get(self._compiled(self._leaves, displacements, deformation))
 
 
@@ -32,6 +32,6 @@ def _compiled(static, structure):
 
     def evaluate(leaves, *state):
         evaluator = eqx.combine(jax.tree.unflatten(structure, leaves), static)
-        return *evaluator.forces_and_stress(*state), evaluator.extrapolation(*state)
+        return *evaluator.forces_and_stress(*state), evaluator.site_grades(*state)
 
     return jax.jit(evaluate)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.evaluation.cluster_sum import ClusterSum
-from anharmonic.evaluation.extrapolation import orbit_ranges
+from anharmonic.evaluation.extrapolation import Extrapolation, SiteGrades
 from anharmonic.evaluation.fence import fence
 from anharmonic.evaluation.fields import transform
 from anharmonic.evaluation.grid import HaloGrid
@@ -35,8 +35,8 @@ class Evaluator(eqx.Module):
         Of the reference crystal (A).
     volume : array
         Volume of the undeformed supercell (A^3).
-    ranges : tuple of OrbitRange
-        For the extrapolation grade; empty if unknown.
+    grades : SiteGrades or None
+        For the extrapolation grades; None if the potential knows no domain.
     groups : tuple of tuple of int
         The orbits (indices) of each group.
     """
@@ -47,7 +47,7 @@ class Evaluator(eqx.Module):
     positions: jax.Array
     cell: jax.Array
     volume: jax.Array
-    ranges: tuple
+    grades: SiteGrades | None
     groups: tuple = eqx.field(static=True)
 
     @classmethod
@@ -64,8 +64,8 @@ class Evaluator(eqx.Module):
         else:
             model = SiteSum.of_potential(potential, rows, grid)
         volume = np.asarray(crystal.volume * supercell.n_cells)
-        positions, ranges = crystal.positions @ crystal.cell, orbit_ranges(potential, groups)
-        return cast(cls(grid, rows, model, positions, crystal.cell, volume, ranges, groups), dtype)
+        positions, grades = crystal.positions @ crystal.cell, SiteGrades.of_potential(potential, groups, rows)
+        return cast(cls(grid, rows, model, positions, crystal.cell, volume, grades, groups), dtype)
 
     def energy(self, displacements, deformation):
         """Energy (eV) of the supercell relative to the reference crystal."""
@@ -114,16 +114,35 @@ class Evaluator(eqx.Module):
         stress = by_f @ deformation.T / (self.volume * jnp.linalg.det(deformation))
         return energy, forces, 0.5 * (stress + stress.T)
 
-    def extrapolation(self, displacements, deformation):
-        """Extrapolation grade as of `Potential.extrapolation`; 0 if the fitted ranges are unknown."""
-        if not self.ranges:
-            return jnp.zeros((), displacements.dtype)
+    def site_grades(self, displacements, deformation):
+        """Grades (n_sites, n_cells) of the environments of all sites (see `Domain`); 0 if the domain is unknown."""
+        if self.grades is None:
+            return jnp.zeros((displacements.shape[0], displacements.shape[-1]), displacements.dtype)
 
         def slab(sources):
             strains = self._strains(self.grid.pad(displacements, sources), deformation)
-            return jnp.max(jnp.stack([r.grade(self.rows, strains) for r in self.ranges]))
+            return self.grid.crop(self.grades(self.rows, strains, self.grid.n_sites))
 
-        return jnp.max(self._by_slab(slab))
+        return jnp.moveaxis(self._by_slab(slab), 0, 1).reshape(displacements.shape[0], -1)
+
+    def extrapolation(self, displacements, deformation):
+        """`Extrapolation` of a state."""
+        grades = self.site_grades(displacements, deformation)
+        largest_mean = 1.0 if self.grades is None else self.grades.largest_mean
+        share = jnp.mean((grades > 1).astype(grades.dtype))
+        return Extrapolation(jnp.max(grades), jnp.mean(grades) / largest_mean, share)
+
+    def signature(self, displacements, deformation):
+        """Mean transformed environments by class of sites (see `SiteGrades`): what a state is like."""
+        if self.grades is None:
+            return jnp.zeros(0, displacements.dtype)
+
+        def slab(sources):
+            strains = self._strains(self.grid.pad(displacements, sources), deformation)
+            by_class = self.grades.whitened(self.rows, strains, self.grid.n_sites)
+            return jnp.concatenate([jnp.mean(self.grid.crop(x), axis=(1, 2)) for x in by_class])
+
+        return jnp.mean(self._by_slab(slab), axis=0)
 
     def _strains(self, flat, deformation):
         """Green-Lagrange strains of all rows by group."""

@@ -10,10 +10,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from anharmonic.data.trajectories import leaks
 from anharmonic.errors import AnharmonicError, DatasetError
+from anharmonic.fitting.calibration import calibrate, calibration_table
 from anharmonic.fitting.errors import compare, error_report, report_table
 from anharmonic.fitting.linear import NormalEquations, with_linear_weights
 from anharmonic.fitting.prediction import Weights, device_batches, loss
 from anharmonic.fitting.training import Schedule, train
+from anharmonic.fitting.uncertainty import Batches, fit_domain, fit_posterior
 from anharmonic.potential.features import Features
 from anharmonic.potential.lattice import LatticePotential
 from anharmonic.potential.models import MODELS, ClusterModel, Expansion, Network, SiteModel, Wall, site_descriptor
@@ -43,6 +45,8 @@ class FitResult:
         Step, training and validation loss; empty for a linear model.
     warnings : tuple of str
         Why the errors of held-out frames may be too small.
+    calibrations : dict
+        By part that was held out, the `Calibration` of its predicted deviations.
     """
 
     potential: Potential
@@ -50,10 +54,12 @@ class FitResult:
     comparisons: dict
     curve: np.ndarray = field(repr=False)
     warnings: tuple = ()
+    calibrations: dict = field(default_factory=dict, repr=False)
 
     def table(self):
         """The report as plain text."""
         tables = [report_table(report, part) for part, report in self.report.items()]
+        tables += [calibration_table(self.calibrations)] if self.calibrations else []
         return "\n\n".join(tables + [f"warning: {text}" for text in self.warnings])
 
 
@@ -118,14 +124,17 @@ def fit(
             for p in ("training", "validation")
         )
         equations = NormalEquations(basis, lattice, len(dataset.groups))
-        for batch, host in zip(training, parts["training"].batches(), strict=True):
-            equations.add(batch, host.supercell)
+        frames = [Batches(x, parts.get(p)) for x, p in ((training, "training"), (held_out, "validation"))]
+        frames[0].add_to(equations)
         lattice, offsets, strength = _solve_linear(lattice, equations, training, held_out, ridge)
         curve = np.zeros((0, 3))
         if model != "polynomial":
             with _training_bar(schedule, progress) as on_check:
                 trained = train(lattice, offsets, training, held_out, schedule, on_check)
             lattice, curve = eqx.tree_at(lambda x: x.model, lattice, trained.model), trained.curve
+            offsets = trained.offsets
+        posterior, equations = fit_posterior(basis, lattice, offsets, equations, strength, *frames)
+        domain = fit_domain(basis, lattice, training + held_out)
     facts = {
         "name": name or basis.crystal.formula, "model": model, "hidden": list(hidden) if model != "polynomial" else [],
         "weights": asdict(weights), "schedule": asdict(schedule), "ridge": strength, "wall": wall, "seed": seed,
@@ -133,11 +142,15 @@ def fit(
         "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
     ranges = _ranges(lattice, training + held_out)
-    potential = Potential(basis, lattice.model.walled(_walls(basis, ranges, wall)), ranges, facts | (metadata or {}))
+    model_in_walls, facts = lattice.model.walled(_walls(basis, ranges, wall)), facts | (metadata or {})
+    potential = Potential(basis, model_in_walls, ranges, facts, posterior, domain)
     comparisons = {part: compare(potential, data) for part, data in parts.items()}
     report = {part: error_report(comparison) for part, comparison in comparisons.items()}
     potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
-    return FitResult(potential, report, comparisons, curve, leaks(parts))
+    held_out = [part for part in ("validation", "test") if part in parts]
+    calibrations = {part: calibrate(potential, parts[part], comparisons[part], equations) for part in held_out}
+    potential.metadata["calibration"] = {part: c.record() for part, c in calibrations.items()}
+    return FitResult(potential, report, comparisons, curve, leaks(parts), calibrations)
 
 
 def divide(dataset, validation, test, seed, split_by):

@@ -10,66 +10,65 @@ from anharmonic.clusters import ClusterBasis
 from anharmonic.fitting.prediction import labels_of, predict, scale
 from anharmonic.potential.features import Features
 from anharmonic.potential.lattice import LatticePotential
-from anharmonic.potential.models import ClusterModel, Expansion
+from anharmonic.potential.linear_weights import is_linear, linear_weights, with_linear_weights
+from anharmonic.potential.models import ClusterModel
 from anharmonic.potential.topology import Topology
 
-
-def is_linear(leaf):
-    """Whether a part of a model is a linear expansion."""
-    return isinstance(leaf, Expansion)
-
-
-def linear_weights(model):
-    """Weights of all expansions in a model, including the linear parts of its networks."""
-    return [e.weights for e in jax.tree.leaves(model, is_leaf=is_linear) if is_linear(e)]
-
-
-def with_linear_weights(model, flat):
-    """The model with the weights of its expansions replaced by slices of `flat`."""
-    sizes = [len(w) for w in linear_weights(model)]
-    pieces = iter(jnp.split(flat, np.cumsum(sizes)[:-1]))
-    return jax.tree.map(
-        lambda e: eqx.tree_at(lambda x: x.weights, e, next(pieces)) if is_linear(e) else e, model, is_leaf=is_linear
-    )
+__all__ = ["NormalEquations", "is_linear", "linear_weights", "with_linear_weights"]
 
 
 class NormalEquations:
     """Sums over frames of the ridge problem: add batches, then solve for any strength.
 
     The unknowns are the weights of all expansions and one energy offset per group. Each
-    orbit's weights are differentiated on a lattice of that orbit alone.
+    orbit's weights are differentiated on a lattice of that orbit alone, if `split`: less
+    arithmetic, more to compile.
 
     Parameters
     ----------
     basis : ClusterBasis
     lattice : LatticePotential
     n_groups : int
+    last_layers : bool
+        Count the last layers of networks among the weights.
+    split : bool
     """
 
-    def __init__(self, basis, lattice, n_groups):
-        self.pieces = _pieces(basis, lattice)
-        self.n_weights = sum(map(len, linear_weights(lattice.model)))
+    def __init__(self, basis, lattice, n_groups, last_layers=False, split=True):
+        self.pieces, self.last_layers = _pieces(basis, lattice) if split else [lattice], last_layers
+        self.n_weights = sum(map(len, linear_weights(lattice.model, last_layers)))
         size = self.n_weights + n_groups
         self.matrix, self.target = np.zeros((size, size)), np.zeros(size)
 
     def add(self, batch, supercell):
         """Add the frames of a `DeviceBatch` on a `Supercell`."""
-        tables = [piece.topology.translations(supercell) for piece in self.pieces]
-        for k in range(len(batch)):
-            frame = batch.frame(k)
-            columns = [_columns(piece, t, frame) for piece, t in zip(self.pieces, tables, strict=True)]
-            offsets = len(self.target) - self.n_weights
-            jacobian = np.concatenate([*columns, _offset_columns(frame, offsets, columns[0].shape[1])])
-            labels = np.concatenate([np.ravel(r) for r in scale(frame, *labels_of(frame))])
+        for jacobian, labels, _ in self.rows(batch, supercell):
             self.matrix += jacobian @ jacobian.T
             self.target += jacobian @ labels
 
+    def rows(self, batch, supercell):
+        """By frame of a `DeviceBatch`: scaled unit predictions (n_unknowns, n_labels), scaled labels, the frame."""
+        tables = [piece.topology.translations(supercell) for piece in self.pieces]
+        offsets = len(self.target) - self.n_weights
+        for k in range(len(batch)):
+            frame = batch.frame(k)
+            columns = [_columns(p, t, frame, self.last_layers) for p, t in zip(self.pieces, tables, strict=True)]
+            jacobian = np.concatenate([*columns, _offset_columns(frame, offsets, columns[0].shape[1])])
+            yield jacobian, np.concatenate([np.ravel(r) for r in scale(frame, *labels_of(frame))]), frame
+
     def solve(self, strength):
         """``(weights, offsets)`` that minimise the loss + strength |weights|^2."""
+        solution = cho_solve(self._factorised(strength), self.target)
+        return solution[: self.n_weights], solution[self.n_weights :]
+
+    def covariance(self, strength):
+        """Inverse of the matrix that `solve` solves with, shape (n_unknowns, n_unknowns)."""
+        return cho_solve(self._factorised(strength), np.eye(len(self.target)))
+
+    def _factorised(self, strength):
         diagonal = np.full(len(self.target), strength)
         diagonal[self.n_weights :] = 1e-12
-        solution = cho_solve(cho_factor(self.matrix + np.diag(diagonal)), self.target)
-        return solution[: self.n_weights], solution[self.n_weights :]
+        return cho_factor(self.matrix + np.diag(diagonal))
 
 
 def _pieces(basis, lattice):
@@ -85,18 +84,19 @@ def _pieces(basis, lattice):
     return pieces
 
 
-def _columns(piece, translations, frame):
+def _columns(piece, translations, frame, last_layers):
     """Scaled predictions of one frame for a unit of each linear weight, shape (n_weights, n_residuals)."""
-    return np.asarray(_unit_predictions(piece, eqx.tree_at(lambda b: b.translations, frame, translations)))
+    on_piece = eqx.tree_at(lambda b: b.translations, frame, translations)
+    return np.asarray(_unit_predictions(piece, on_piece, last_layers))
 
 
 @eqx.filter_jit
-def _unit_predictions(lattice, batch):
+def _unit_predictions(lattice, batch, last_layers):
     def prediction(weights):
-        changed = eqx.tree_at(lambda x: x.model, lattice, with_linear_weights(lattice.model, weights))
+        changed = eqx.tree_at(lambda x: x.model, lattice, with_linear_weights(lattice.model, weights, last_layers))
         return jnp.concatenate([r.ravel() for r in scale(batch, *predict(changed, batch))])
 
-    n_weights = sum(map(len, linear_weights(lattice.model)))
+    n_weights = sum(map(len, linear_weights(lattice.model, last_layers)))
     at_zero = prediction(jnp.zeros(n_weights))
     return jax.lax.map(prediction, jnp.eye(n_weights), batch_size=32) - at_zero
 
@@ -104,6 +104,6 @@ def _unit_predictions(lattice, batch):
 def _offset_columns(frame, n_groups, n_residuals):
     """Scaled energies of one frame for a unit of each group's offset, shape (n_groups, n_residuals)."""
     columns = np.zeros((n_groups, n_residuals))
-    group = int(frame.frames.group[0])
-    columns[group, 0] = frame.n_cells * frame.frames.energy_scale[0]
+    if n_groups:
+        columns[int(frame.frames.group[0]), 0] = frame.n_cells * frame.frames.energy_scale[0]
     return columns

@@ -13,6 +13,7 @@ from anharmonic.evaluation import Evaluation, Evaluator
 from anharmonic.potential import check_extrapolation, load, precision
 
 EXTRAPOLATION = ("warn", "raise", "ignore")
+UNCERTAINTIES = ("energy_uncertainty", "forces_uncertainty", "stress_uncertainty")
 
 
 class Calculator(AseCalculator):
@@ -20,7 +21,9 @@ class Calculator(AseCalculator):
 
     Energies (eV) are relative to the undistorted reference crystal; ``free_energy`` is
     the same; ``energies`` are per atom. Forces in eV/A, stress in eV/A^3, tension
-    positive, Voigt order xx yy zz yz xz xy.
+    positive, Voigt order xx yy zz yz xz xy. On demand (``get_property``), and for potentials that were fitted:
+    ``energy_uncertainty``, ``forces_uncertainty``, ``stress_uncertainty`` (standard deviations, as of
+    `Potential.uncertainty`) and ``extrapolation``, the grade of each atom.
 
     Parameters
     ----------
@@ -29,10 +32,10 @@ class Calculator(AseCalculator):
     dtype : str
         ``"float64"`` (default) or ``"float32"``.
     extrapolation : str
-        What to do outside the fitted range: ``"warn"`` (the first time, and again when the grade
+        What to do outside the fitted data: ``"warn"`` (the first time, and again when the grade
         has doubled), ``"raise"`` or ``"ignore"``.
     limit : float
-        Grade of `Potential.extrapolation` above which that happens.
+        Grade of `Potential.extrapolation`, the largest of the atoms, above which that happens.
 
     Raises
     ------
@@ -42,7 +45,7 @@ class Calculator(AseCalculator):
         On calculation, if asked for.
     """
 
-    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "extrapolation", *UNCERTAINTIES]
 
     def __init__(self, potential, dtype="float64", extrapolation="warn", limit=1.5, **kwargs):
         super().__init__(**kwargs)
@@ -53,11 +56,11 @@ class Calculator(AseCalculator):
         self._last, self._evaluation, self._warned = None, None, 0.0
 
     def calculate(self, atoms=None, properties=None, system_changes=all_changes):
-        """Fill `results`; energies per atom only if they are asked for."""
+        """Fill `results`; what is per atom or costs more only if it is asked for."""
         super().calculate(atoms, properties, system_changes)
         configuration = self.configuration(self.atoms)
-        energy, forces, stress, grade = self._evaluate(configuration)
-        self._check(grade)
+        energy, forces, stress, grades = self._evaluate(configuration)
+        self._check(float(grades.max()))
         self.results = {
             "energy": energy,
             "free_energy": energy,
@@ -67,17 +70,24 @@ class Calculator(AseCalculator):
         if "energies" in (properties or ()):
             energies = self.potential.evaluate(configuration, self.dtype)["energies"]
             self.results["energies"] = configuration.to_atom_order(energies)
+        if "extrapolation" in (properties or ()):
+            self.results["extrapolation"] = configuration.to_atom_order(grades)
+        if set(UNCERTAINTIES) & set(properties or ()):
+            found = self.potential.uncertainty(configuration)
+            forces = configuration.to_atom_order(np.moveaxis(found["forces"], 1, 2))
+            values = found["energy"], forces, to_voigt(found["stress"])
+            self.results.update(zip(UNCERTAINTIES, values, strict=True))
 
     def _evaluate(self, configuration):
-        """Energy (eV), forces (n_sites, 3, n_cells) in eV/A, stress (3, 3) in eV/A^3, extrapolation grade."""
+        """Energy (eV), forces (n_sites, 3, n_cells) in eV/A, stress (3, 3) in eV/A^3, grades of the sites."""
         key = configuration.supercell.matrix.tobytes()
         with precision(self.dtype):
             if self._evaluation is None or self._evaluation[0] != key:
                 evaluator = Evaluator.create(self.potential, configuration.supercell, self.dtype)
                 self._evaluation = key, Evaluation(evaluator)
             state = configuration.displacements.astype(self.dtype), configuration.deformation.astype(self.dtype)
-            energy, forces, stress, grade = self._evaluation[1](*state)
-        return float(energy), np.asarray(forces, float), np.asarray(stress, float), float(grade)
+            energy, forces, stress, grades = self._evaluation[1](*state)
+        return float(energy), np.asarray(forces, float), np.asarray(stress, float), np.asarray(grades, float)
 
     def configuration(self, atoms):
         """The `Configuration` of `atoms`; the assignment of atoms to sites is kept while they stay on them."""

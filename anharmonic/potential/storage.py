@@ -13,11 +13,13 @@ from anharmonic.crystal import Crystal
 from anharmonic.crystal.symmetry import SpaceGroup
 from anharmonic.errors import FileFormatError
 from anharmonic.files import replacing
+from anharmonic.potential.domain import Domain
 from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel, Wall, WalledTerm
+from anharmonic.potential.posterior import Posterior
 from anharmonic.potential.potential import Potential
 from anharmonic.records import DAMAGE, digest, read_record, write_record
 
-FORMAT, VERSION = "anharmonic potential", 1
+FORMAT, VERSION = "anharmonic potential", 2
 CLASSES = {
     cls.__name__: cls
     for cls in (
@@ -32,19 +34,25 @@ CLASSES = {
         Network,
         Wall,
         WalledTerm,
+        Posterior,
+        Domain,
     )
 }
-PARTS = ("crystal", "orbits", "ccds", "invariants", "model", "ranges")
+PARTS = ("crystal", "orbits", "ccds", "invariants", "model", "ranges", "posterior", "domain")
+SINCE_SECOND = ("posterior", "domain")
+"""Parts that files of version 1 do not have; such potentials have neither uncertainty nor extrapolation grade."""
 
 
 def save(potential, path):
     """Write a potential to `path`, aside and renamed.
 
     The file holds the crystal with its space group, orbits, U matrices, invariant
-    polynomials, standardisation, weights, fitted ranges, provenance, and a checksum.
+    polynomials, standardisation, weights with their posterior, fitted ranges and domain,
+    provenance, and a checksum.
     """
     basis = potential.basis
     values = (basis.crystal, basis.orbits, basis.ccds, basis.invariants, potential.model, tuple(potential.ranges))
+    values += (potential.posterior, potential.domain)
     with replacing(path) as part, h5py.File(part, "w") as file:
         file.attrs.update(format=FORMAT, version=VERSION)
         for name, value in zip(PARTS, values, strict=True):
@@ -65,8 +73,9 @@ def load_file(path):
     path = Path(path)
     try:
         with h5py.File(path, "r") as file:
-            _check(file, path)
-            parts = {name: read_record(file[name], CLASSES) for name in PARTS}
+            version = _check(file, path)
+            names = [name for name in PARTS if version > 1 or name not in SINCE_SECOND]
+            parts = {name: read_record(file[name], CLASSES) for name in names}
             options, metadata = (json.loads(read_record(file[name], CLASSES)) for name in ("basis", "metadata"))
     except FileFormatError:
         raise
@@ -75,15 +84,17 @@ def load_file(path):
     except DAMAGE as error:
         raise FileFormatError(f"{path} lacks part of a potential: {error}") from error
     model, ranges = parts.pop("model"), parts.pop("ranges")
-    return Potential(ClusterBasis.from_parts(**parts, **options), model, tuple(ranges), metadata)
+    known = [parts.pop(name, None) for name in SINCE_SECOND]
+    return Potential(ClusterBasis.from_parts(**parts, **options), model, tuple(ranges), metadata, *known)
 
 
 def _check(file, path):
-    """Refuse other formats, other versions, and changed contents."""
+    """The version; other formats, unknown versions, and changed contents are refused."""
     found, version = file.attrs.get("format"), file.attrs.get("version")
     if found != FORMAT:
         raise FileFormatError(f"{path} is no potential file: its format is {found!r}, expected {FORMAT!r}")
-    if version != VERSION:
-        raise FileFormatError(f"{path} is of format version {version}; this version of anharmonic reads {VERSION}")
+    if version not in (1, VERSION):
+        raise FileFormatError(f"{path} is of format version {version}; anharmonic reads 1 and {VERSION} here")
     if file.attrs.get("sha256") != digest(file):
         raise FileFormatError(f"{path} was edited or damaged: its contents do not match its checksum")
+    return version

@@ -60,7 +60,8 @@ def explain(advance, state, step, sampling, most, stage, run):
 
     Returns
     -------
-    AnharmonicError
+    AnharmonicError, int, record of arrays
+        The error, the step that it is about, and the state after it.
     """
     step, before, after, (_, what) = _first_bad_step(advance, state, step, sampling, most)
     outside = "extrapolation grade" in what
@@ -71,7 +72,7 @@ def explain(advance, state, step, sampling, most, stage, run):
         "start again with a shorter time step or a potential fitted further out"
     )
     message = f"{what} at step {step} ({stage.name}), {_where(run, before, after, outside)}; {advice}"
-    return (ExtrapolationError if outside else RunFileError)(message)
+    return (ExtrapolationError if outside else RunFileError)(message), step, after
 
 
 def _first_bad_step(advance, state, step, sampling, most):
@@ -100,25 +101,30 @@ def _where(run, before, after, outside):
     if broken.any() and not broken.all() and not outside:
         places, what = np.argwhere(broken)[:, -2:], "at"
     else:
-        places, what = _worst_places(run.model, after if outside else before), "where the crystal is most deformed:"
+        places, what = (
+            _worst_places(run.model, after if outside else before),
+            "where the crystal is most unusual:",
+        )
     names = [atom_name(run.structure, *place) for place in places[:MOST_ATOMS].tolist()]
     more = f" and {len(places) - MOST_ATOMS} more" if len(places) > MOST_ATOMS else ""
     return f"{what} {', '.join(names)}{more}"
 
 
 def _worst_places(model, state):
-    """``(site, cell)`` of the atoms of the cluster with the largest grade, or of the largest displacement."""
+    """``(site, cell)`` of the atom with the largest grade, or of those with the largest displacement."""
     u, deformation = (np.asarray(x) for x in (state.displacements, state.deformation))
     if u.ndim == 4:  # replicas
-        grades = np.asarray(jax.vmap(model.extrapolation)(u, deformation))
-        u, deformation = u[np.argmax(grades)], deformation[np.argmax(grades)]
-    slopes = np.asarray(eqx.filter_jit(jax.grad(lambda u: model.extrapolation(u, deformation)))(u))
-    sizes = np.linalg.norm(np.nan_to_num(slopes), axis=1)
-    if not sizes.any():
+        grades = np.asarray(jax.vmap(model.site_grades)(u, deformation))
+        worst = int(np.argmax(np.nan_to_num(grades).max(axis=(1, 2))))
+        u, grades = u[worst], grades[worst]
+    else:
+        grades = np.asarray(eqx.filter_jit(lambda model, *s: model.site_grades(*s))(model, u, deformation))
+    grades = np.nan_to_num(grades)
+    if not grades.any():
         sizes = np.linalg.norm(u - u.mean(axis=-1, keepdims=True), axis=1)
         return np.argwhere(sizes == sizes.max())
-    places = np.argwhere(sizes > 0)
-    return places[np.argsort(-sizes[tuple(places.T)], kind="stable")]
+    order = np.argsort(-grades, axis=None, kind="stable")[:MOST_ATOMS]
+    return np.stack(np.unravel_index(order, grades.shape), axis=1)
 
 
 def atom_name(structure, site, cell):

@@ -31,12 +31,19 @@ class Observer(eqx.Module):
     observables: dict = eqx.field(default_factory=dict)
 
     def __call__(self, state, model):
-        """Deformation gradient (3, 3), projections (n_projections,), extrapolation grade, and all observables."""
+        """Deformation gradient (3, 3), projections (n_projections,), extrapolation grades, and all observables.
+
+        ``extrapolation`` is the largest grade of a site, ``extrapolation_mean`` and ``extrapolation_share`` are
+        the mean and the share of `anharmonic.evaluation.extrapolation.Extrapolation`.
+        """
         u, deformation = state.displacements, state.deformation
+        found = model.extrapolation(u, deformation)
         return {
             "deformation": deformation,
             "projections": jnp.tensordot(self.projections.astype(u.dtype), u, 3),
-            "extrapolation": model.extrapolation(u, deformation),
+            "extrapolation": found.largest,
+            "extrapolation_mean": found.mean,
+            "extrapolation_share": found.share,
         } | {name: jnp.asarray(observable(state, model)) for name, observable in self.observables.items()}
 
 

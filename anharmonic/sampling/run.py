@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from anharmonic.errors import ExtrapolationError
 from anharmonic.sampling.guards import continues_exactly, explain, fault
 from anharmonic.sampling.observables import Observer
+from anharmonic.sampling.outliers import Outliers, is_outlier, with_outliers
 from anharmonic.sampling.series import Series
 from anharmonic.sampling.stages import Sampling, Stage, interpolated
 from anharmonic.sampling.stopping import Stopped
@@ -47,6 +49,8 @@ class Progress:
         What was recorded of every sample; the states at some steps.
     notes : list of str
         What a reader of the results should know.
+    outliers : Outliers, optional
+        The states furthest outside the fitted data.
     """
 
     state: eqx.Module
@@ -56,6 +60,7 @@ class Progress:
     samples: Series = field(default_factory=Series)
     snapshots: Series = field(default_factory=lambda: Series("snapshots"))
     notes: list = field(default_factory=list)
+    outliers: Outliers | None = None
 
     def columns(self):
         """Samples (n_samples, ...) by name, each read when it is asked for."""
@@ -156,13 +161,19 @@ class Run:
         advance = self._advance(progress.stage, equilibrating, first)
         state, samples = advance(progress.state, progress.step, np.full(self.sampling.chunk, self.sampling.stride))
         if fault(samples, state, self.max_extrapolation) is not None:
-            error = explain(advance, progress.state, progress.step, self.sampling, self.max_extrapolation, stage, self)
-            raise type(error)(f"{error}. {writer.last(progress)}")
+            limit = self.max_extrapolation
+            error, step, after = explain(advance, progress.state, progress.step, self.sampling, limit, stage, self)
+            if isinstance(error, ExtrapolationError):
+                progress.outliers = with_outliers(progress.outliers, self.model, after, step, stage.temperature)
+            raise type(error)(f"{error}. {writer.last(progress, isinstance(error, ExtrapolationError))}")
         samples["stage"] = np.full(self.sampling.chunk, progress.stage, np.int32)
         samples["production"] = np.full(self.sampling.chunk, not equilibrating)
         progress.samples.append(samples)
         progress.state = state
         progress.step += self.sampling.steps
+        if is_outlier(samples, -1).any():
+            temperature = samples["temperature"][-1] if "temperature" in samples else stage.temperature
+            progress.outliers = with_outliers(progress.outliers, self.model, state, progress.step, temperature)
         if self.snapshots and progress.step % self.snapshots == 0:
             progress.snapshots.append(_snapshot(progress, samples, stage))
         progress.chunk += 1
@@ -233,9 +244,9 @@ class _Writer:
         self.saved, self.step = time.monotonic(), progress.step
         self.cost = self.saved - began
 
-    def last(self, progress):
-        """Save the last good state; say where it is."""
-        if progress.step > self.step:
+    def last(self, progress, changed=False):
+        """Save the last good state if it is new, or something else has `changed`; say where it is."""
+        if progress.step > self.step or changed:
             self.write(progress)
         if self.checkpoint is None:
             return "Nothing was saved: the run has no file"

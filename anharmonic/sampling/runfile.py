@@ -20,10 +20,14 @@ from anharmonic.crystal.symmetry import SpaceGroup
 from anharmonic.errors import FileFormatError, RunFileError
 from anharmonic.files import replacing
 from anharmonic.records import DAMAGE, digest, read_record, write_record
+from anharmonic.sampling.outliers import Outliers
 from anharmonic.sampling.run import Progress
 from anharmonic.sampling.series import Series
 
-FORMAT, VERSION = "anharmonic run", 2
+FORMAT, VERSION = "anharmonic run", 3
+READABLE = (2, VERSION)
+"""Versions whose snapshots can be read."""
+
 COUNTERS = ("step", "stage", "chunk")
 STRUCTURES = {cls.__name__: cls for cls in (Configuration, Crystal, SpaceGroup, Supercell)}
 SLACK = 2**20
@@ -110,15 +114,17 @@ class RunFile:
                     raise RunFileError(f"another process continues {self.path}: let only one do so")
             shutil.copyfile(self.path, part)
         state = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(progress.state))
+        state += 0 if progress.outliers is None else progress.outliers.n_bytes
         _reserve(part, progress.samples.n_bytes + progress.snapshots.n_bytes + 2 * state + SLACK)
 
     def _write(self, file, progress, finished):
         """Append and replace."""
         for series in (progress.samples, progress.snapshots):
             series.write(file)
-        if "state" in file:
-            del file["state"]
-        write_record(file, "state", progress.state, compression=None)
+        for name, value in (("state", progress.state), ("outliers", progress.outliers)):
+            if name in file:
+                del file[name]
+            write_record(file, name, value, compression=None)
         file.attrs.update(step=progress.step, stage=progress.stage, chunk=progress.chunk)
         file.attrs.update(notes=json.dumps(progress.notes), finished=finished)
         file.attrs["sha256"] = _checksum(file)
@@ -129,6 +135,7 @@ class RunFile:
             *(int(file.attrs[name]) for name in COUNTERS),
             *(Series.of_file(self.path, file, group) for group in ("samples", "snapshots")),
             json.loads(file.attrs["notes"]),
+            read_record(file["outliers"], {Outliers.__name__: Outliers}),
         )
         if file.attrs["sha256"] != _checksum(file) or not _complete(file, progress, from_start=True):
             raise ValueError("its contents do not match its checksum")
@@ -160,7 +167,7 @@ def read_snapshots(path):
     """
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
+            if file.attrs.get("format") != FORMAT or file.attrs.get("version") not in READABLE:
                 raise FileFormatError(f"{path} is no run file of version {VERSION}")
             options = json.loads(file.attrs["options"])
             structure = read_record(file["structure"], STRUCTURES)
@@ -180,10 +187,12 @@ def _complete(file, progress, from_start=False):
 
 
 def _checksum(file):
-    """SHA-256 over the state, the options, the counters, the notes, and the checksums of the series."""
+    """SHA-256 over the state, the outliers, the options, the counters, the notes, and the checksums of the series."""
     chains = [file[group].attrs["chain"] if group in file else "" for group in ("samples", "snapshots")]
     head = [file.attrs["options"], file.attrs["notes"], *(int(file.attrs[name]) for name in COUNTERS), *chains]
-    return hashlib.sha256(f"{digest(file['state'])} {head}".encode()).hexdigest()
+    outliers = file["outliers"]
+    kept = digest(outliers) if isinstance(outliers, h5py.Group) else outliers.asstr()[()]
+    return hashlib.sha256(f"{digest(file['state'])} {kept} {head}".encode()).hexdigest()
 
 
 def _reserve(path, n_bytes):

@@ -14,6 +14,9 @@ from anharmonic.sweep.precision import reached
 
 DIGITS = 10
 
+RARELY = 0.01
+"""Larger shares of samples, or of sites, outside the fitted data are worth a warning."""
+
 
 @dataclass(frozen=True)
 class SweepResult:
@@ -114,7 +117,7 @@ def point_record(crystal, supercell, plan, modes, stage, samples):
         "n_samples": energy.n_samples,
         "correlation_time_samples": energy.correlation_time,
         "doubtful": bool(any(phase.doubtful)),
-        "extrapolation": samples["extrapolation"].max(),
+        **_extrapolation(samples),
     }
     if stage.end is not None:
         point["end_temperature_K"] = stage.end[0]
@@ -137,6 +140,29 @@ def _stress(crystal, supercell, stage, stress, deformation):
     kinetic = (n_atoms - 1) * BOLTZMANN * 0.5 * (stage.temperature + end) / volume
     found = estimate(to_voigt(stress - kinetic[:, None, None] * np.eye(3)) / GPA)
     return {"stress_GPa": found.mean, "stress_error_GPa": found.error}
+
+
+def _extrapolation(samples):
+    """Largest grade of a site, mean grade, and the shares of samples and of sites outside the fitted data."""
+    mean = samples["extrapolation_mean"].astype(float)
+    return {
+        "extrapolation": samples["extrapolation"].max(),
+        "extrapolation_mean": mean.mean(),
+        "samples_outside": (mean > 1).mean(),
+        "sites_outside": samples["extrapolation_share"].astype(float).mean(),
+    }
+
+
+def _outside(points):
+    """Words for the temperatures at which a run was outside the fitted data; None if there is none."""
+    found = {}
+    for p in points:
+        if p["samples_outside"] > RARELY or p["sites_outside"] > RARELY:
+            shares = f"{100 * p['samples_outside']:.0f} % of the samples, {100 * p['sites_outside']:.1f} % of the sites"
+            found[f"{p['temperature_K']:g} K {p['direction']}".strip()] = shares
+    if not found:
+        return None
+    return "outside the fitted data: " + "; ".join(f"{name}: {shares}" for name, shares in found.items())
 
 
 def _tangents(modes, supercell, projections):
@@ -163,7 +189,6 @@ def run_warnings(points, modes, supercell, plan):
     """What a reader of the figures should know."""
     missing = modes.missing(supercell) if modes is not None else None
     doubtful = [f"{p['temperature_K']:g} K {p['direction']}".strip() for p in points if p["doubtful"]]
-    outside = list(dict.fromkeys(f"{p['temperature_K']:g} K" for p in points if p["extrapolation"] > 1.5))
     found = [missing] if missing else []
     if doubtful:
         found.append(f"a longer run may change the phase named at {', '.join(doubtful)}")
@@ -174,9 +199,8 @@ def run_warnings(points, modes, supercell, plan):
                 f"the requested precision of {', '.join(missed)} is not reached after {plan.production} steps at "
                 f"{p['temperature_K']:g} K {p['direction']}".strip()
             )
-    if outside:
-        found.append(f"some configurations are well outside the fitted data at {', '.join(outside)}")
-    return found
+    outside = _outside(points)
+    return found + ([outside] if outside else [])
 
 
 def plain(value):

@@ -18,8 +18,9 @@ from anharmonic.sampling.observables import Correlation, KineticStress, Observer
 from anharmonic.sampling.run import Run
 from anharmonic.sweep.precision import precision_criterion
 
-RESERVED = {"deformation", "projections", "extrapolation", "stage", "production", "temperature", "pressure", "tension"}
-RESERVED |= {"energy", "kinetic_temperature", "conserved", "stress", "kinetic_stress", "correlation"}
+RESERVED = {"deformation", "projections", "stage", "production", "temperature", "pressure", "tension", "energy"}
+RESERVED |= {"extrapolation", "extrapolation_mean", "extrapolation_share"}
+RESERVED |= {"kinetic_temperature", "conserved", "stress", "kinetic_stress", "correlation"}
 """Names of columns that observables of one's own may not have."""
 
 
@@ -42,9 +43,9 @@ def build_run(potential, supercell, plan, observables=None, max_extrapolation=No
     structure = structure if order is None else replace(structure, order=order)
     observer = _observer(potential.crystal, supercell, plan, check_observables(observables))
     model = Evaluator.create(potential, supercell, plan.dtype)
-    if max_extrapolation is not None and not model.ranges:
+    if max_extrapolation is not None and model.grades is None:
         raise AnharmonicError(
-            f"the potential {potential.name} knows no ranges of its fit: it has no extrapolation grade"
+            f"the potential {potential.name} knows nothing of the data of its fit: it has no extrapolation grade"
         )
     return Run(
         _sampler(potential, supercell, plan), model, observer, plan.stages, plan.sampling, plan.seed, plan.dtype,

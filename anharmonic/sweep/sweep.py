@@ -9,6 +9,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
 from anharmonic.sampling.runfile import RunFile
+from anharmonic.sweep.outliers import NAME, write_outliers
 from anharmonic.sweep.plan import SweepPlan
 from anharmonic.sweep.result import SweepResult, summarise
 from anharmonic.sweep.samplers import build_run, recorded_options
@@ -47,7 +48,8 @@ def sweep(
         Functions ``(state, model) -> array`` by name, recorded of every sample; they are
         traced by JAX.
     max_extrapolation : float, optional
-        Largest extrapolation grade that is let through; any by default.
+        Largest extrapolation grade of a site that is let through; any by default. The structures furthest
+        outside the fitted data are written beside `file` (see `anharmonic.sweep.outliers`), stopped or not.
     **options
         Fields of `SweepPlan`.
 
@@ -102,7 +104,11 @@ def perform(run, file, recorded, start, plan, on_chunk, stop):
         _check_writable(file)
         progress = run.start(*start())
     checkpoint = (lambda p: run_file.save(p, run.is_finished(p))) if run_file else None
-    run.go(progress, checkpoint, lambda p: on_chunk(p, plan), stop)
+    try:
+        run.go(progress, checkpoint, lambda p: on_chunk(p, plan), stop)
+    finally:
+        if file:
+            write_outliers(progress.outliers, run.structure, run.model, Path(file).with_name(NAME))
     return progress
 
 

@@ -117,7 +117,7 @@ def test_export_refusals(call, springs, tmp_path):
     done = call("export", tmp_path / "none.h5")
     assert done.code == 2 and "no run file at" in done.err
     done = call("export", springs)
-    assert done.code == 2 and "is no run file of version 2" in done.err
+    assert done.code == 2 and "is no run file of version 3" in done.err
     call(*arguments(springs, tmp_path, "--production", 200, "--snapshots", 0))
     done = call("export", tmp_path / "run.h5")
     assert done.code == 2 and "holds no snapshots: run with --snapshots" in done.err

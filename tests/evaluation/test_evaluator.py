@@ -1,6 +1,7 @@
 """The lattice evaluation against the plain path: energies, gradients, extrapolation, precision, compiled code."""
 
 import re
+from dataclasses import replace
 
 import builders
 import equinox as eqx
@@ -113,18 +114,20 @@ def test_single_precision_of_the_shipped_potential():
 
 def test_energy_alone_and_extrapolation(potential):
     state = distorted(potential.crystal, np.diag([1, 2, 3]), 8, strain=0.02, displacement=0.08)
-    limits = tuple(np.tile([-0.03, 0.04], (len(i.degrees), 1)) for i in potential.basis.invariants)
-    ranged = builders.Potential(potential.basis, potential.model, limits)
+    ranged = replace(potential, domain=builders.simple_domain(potential.basis))
     with precision("float64"):
         evaluator = Evaluator.create(ranged, state.supercell, "float64")
         arguments = state.displacements, state.deformation
         energy = eqx.filter_jit(lambda e, *s: e.energy(*s))(evaluator, *arguments)
         assert energy == pytest.approx(float(evaluated(evaluator, *arguments)[0]), rel=1e-12)
-        grade = eqx.filter_jit(lambda e, *s: e.extrapolation(*s))(evaluator, *arguments)
+        found = eqx.filter_jit(lambda e, *s: e.extrapolation(*s))(evaluator, *arguments)
         single = Evaluation(evaluator)(*arguments)
-    assert float(np.asarray(grade)) == pytest.approx(ranged.extrapolation(state), rel=1e-10)
     expected = ranged.evaluate(state)
-    assert single[3] == float(np.asarray(grade))
+    grades = expected["extrapolations"]
+    np.testing.assert_allclose(single[3], grades, rtol=1e-9)
+    assert float(found.largest) == pytest.approx(expected["extrapolation"], rel=1e-9) == grades.max()
+    assert float(found.mean) == pytest.approx(grades.mean() / ranged.domain.largest_mean, rel=1e-9)
+    assert 0 < float(found.share) == (grades > 1).mean() < 1
     np.testing.assert_allclose(single[1], expected["forces"], atol=1e-10 * abs(expected["forces"]).max())
     np.testing.assert_allclose(single[2], expected["stress"], atol=1e-10 * abs(expected["stress"]).max())
 

@@ -90,7 +90,7 @@ def test_refusals(structure, frames, springs, tmp_path):
     with pytest.raises(AnharmonicError, match="formats of trajectories are extxyz, traj, h5md; found 'xtc'"):
         write_trajectory(tmp_path / "t", structure, frames, "xtc")
     springs.save(tmp_path / "potential.h5")
-    with pytest.raises(FileFormatError, match="no run file of version 2"):
+    with pytest.raises(FileFormatError, match="no run file of version 3"):
         export(tmp_path / "potential.h5", tmp_path / "t")
     (tmp_path / "text").write_text("no HDF5")
     with pytest.raises(FileFormatError, match="no run file, or damaged"):

@@ -99,5 +99,6 @@ def test_observer_takes_functions_of_ones_own(springs, state):
         np.zeros((0, 5, 3, 8), "float32"), {"largest": lambda state, model: abs(state.displacements).max()}
     )
     found = observer(small, model)
-    assert set(found) == {"deformation", "projections", "extrapolation", "largest"}
+    graded = {"extrapolation", "extrapolation_mean", "extrapolation_share"}
+    assert set(found) == {"deformation", "projections", "largest"} | graded
     assert found["largest"] == abs(small.displacements).max()

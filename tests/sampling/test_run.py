@@ -275,7 +275,7 @@ def test_damaged(file, damage):
 
 def test_other_files(tmp_path, springs):
     springs.save(tmp_path / "potential.h5")
-    with pytest.raises(RunFileError, match="is no run file of version 2"):
+    with pytest.raises(RunFileError, match="is no run file of version 3"):
         RunFile(tmp_path / "potential.h5", OPTIONS).load()
 
 

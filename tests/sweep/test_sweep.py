@@ -125,7 +125,9 @@ def test_sweep_of_a_perovskite(springs):
         assert len(point["tilt_in_phase"]) == len(point["tilt_anti_phase"]) == 3
         assert max(point["tilt_in_phase"] + point["tilt_anti_phase"]) < 3
         assert abs(point["kinetic_temperature_K"] - point["temperature_K"]) < 0.2 * point["temperature_K"]
-        assert 0 < point["extrapolation"] <= 1
+        assert 0 < point["extrapolation"] <= 1 and 0 < point["extrapolation_mean"] < 1
+        assert point["samples_outside"] == point["sites_outside"] == 0
+    assert not any("outside" in warning for warning in result.summary["warnings"])
 
 
 def test_run_files_of_other_options(salt, tmp_path):
