@@ -38,8 +38,8 @@ def draw_reliabilities(calibrations, path, kind="forces", title="held-out frames
         _draw_reliability(drawing.subplots(), {name: (c, kind) for name, c in calibrations.items()}, title)
 
 
-def draw_roc(curves, path, title=""):
-    """Receiver operating characteristics.
+def draw_roc(curves, path):
+    """Receiver operating characteristics, with the areas under them.
 
     Parameters
     ----------
@@ -48,18 +48,23 @@ def draw_roc(curves, path, title=""):
         point of the limit that is in use.
     path : path-like
     """
-    with figure(path, PAGE, PAGE / len(curves) + 0.3) as drawing:
+    with figure(path, PAGE, PAGE / len(curves) + 0.75) as drawing:
         panels = drawing.subplots(1, len(curves), squeeze=False)[0]
         for axes, (name, lines) in zip(panels, curves.items(), strict=True):
             for k, line in enumerate(lines):
                 colour = COLOURS[k % len(COLOURS)]
-                axes.plot(line["false"], line["true"], color=colour, label=f"{line['name']}: {line['area']:.3f}")
+                axes.plot(line["false"], line["true"], color=colour, label=line["name"])
                 if line.get("limit") is not None:
                     axes.plot(*line["limit"], MARKERS[k % len(MARKERS)], mfc="white", mec=colour, zorder=5)
+                at = (0.97, 0.04 + 0.07 * (len(lines) - 1 - k))
+                text = f"{line['area']:.3f}"
+                axes.annotate(text, at, xycoords="axes fraction", ha="right", fontsize=6.5, color=colour)
             axes.plot([0, 1], [0, 1], color=MUTED, lw=0.6, zorder=0)
             axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", title=name)
-            axes.set(xlabel="Training range, graded as extrapolation", ylabel="Hotter run, graded as extrapolation")
-            axes.legend(loc="lower right", title=title or "area under the curve", title_fontsize=7)
+            axes.set(xlabel="Share of calm states beyond")
+        panels[0].set_ylabel("Share of hot states beyond")
+        handles, labels = panels[0].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside lower center", ncols=3)
 
 
 def _draw_reliability(axes, lines, title):

@@ -1,6 +1,7 @@
 """The ASE calculator: derivatives, orders of atoms, relaxation, refusals, and agreement with both samplers."""
 
 import warnings
+from dataclasses import replace
 
 import builders
 import numpy as np
@@ -15,6 +16,7 @@ import anharmonic as ah
 from anharmonic.errors import AnharmonicError, ExtrapolationError, MappingError
 from anharmonic.evaluation import Evaluator
 from anharmonic.potential import precision
+from anharmonic.potential.posterior import Posterior
 from anharmonic.sampling import Conditions, MolecularDynamics, MonteCarlo, Observer, Run, Sampling, Stage, strain_modes
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
@@ -159,6 +161,26 @@ def test_extrapolation(springs):
             outside.get_potential_energy()
     with pytest.raises(AnharmonicError, match="warn, raise, ignore; found 'never'"):
         ah.Calculator(springs, extrapolation="never")
+
+
+def test_uncertainty_on_demand(springs):
+    """Deviations and grades by atom, in the order of the atoms; a potential without a posterior says so."""
+    n = sum(len(term.weights) for term in springs.model.terms)
+    posterior = Posterior(0.1 * np.random.default_rng(0).normal(size=(n, 3)), np.array([1.0, 2.0, 3.0]))
+    state = distorted(springs.crystal, [2, 2, 2], 7, strain=0.01, displacement=0.05)
+    atoms, order = state.to_atoms(), np.random.default_rng(1).permutation(state.n_atoms)
+    atoms = atoms[order]
+    atoms.calc = ah.Calculator(replace(springs, posterior=posterior))
+    expected = atoms.calc.potential.uncertainty(state)
+    forces = atoms.calc.get_property("forces_uncertainty", atoms)
+    np.testing.assert_allclose(forces, state.to_atom_order(np.moveaxis(expected["forces"], 1, 2))[order], rtol=1e-6)
+    assert atoms.calc.get_property("energy_uncertainty", atoms) == pytest.approx(expected["energy"], rel=1e-8)
+    assert atoms.calc.get_property("stress_uncertainty", atoms).shape == (6,)
+    grades = atoms.calc.get_property("extrapolation", atoms)
+    np.testing.assert_allclose(grades, state.to_atom_order(springs.evaluate(state)["extrapolations"])[order], rtol=1e-6)
+    atoms.calc = ah.Calculator(springs)
+    with pytest.raises(AnharmonicError, match="has no uncertainty"):
+        atoms.calc.get_property("energy_uncertainty", atoms)
 
 
 def test_foreign_structures(springs, atoms):
