@@ -110,7 +110,7 @@ def fit(
     dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
     parts = _split(dataset, validation, test, seed)
     with precision("float64"):
-        lattice = _initial(basis, parts["training"], model, hidden, seed)
+        lattice = untrained(basis, parts["training"], model, hidden, seed)
         training, held_out = (
             device_batches(parts[p], lattice.topology, weights) if p in parts else []
             for p in ("training", "validation")
@@ -159,7 +159,7 @@ def _split(dataset, validation, test, seed):
     return {"training": rest} | parts
 
 
-def _initial(basis, dataset, model, hidden, seed):
+def untrained(basis, dataset, model="polynomial", hidden=(), seed=0):
     """Device record with an untrained model over features standardised on `dataset`."""
     topology, features = Topology.of_basis(basis), Features.of_basis(basis)
     bare = LatticePotential(topology, features, None)
