@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "interfaces": {"crystal", "clusters", "potential", "evaluation", "analysis", "data", "fitting"},
 }
 MAY_IMPORT["sweep"] = MAY_IMPORT["interfaces"] | {"sampling", "interfaces"}
-MAY_IMPORT["cli"] = MAY_IMPORT["sweep"] | {"sweep", "screening"}
+MAY_IMPORT["learning"] = MAY_IMPORT["sweep"] | {"sweep"}
+MAY_IMPORT["cli"] = MAY_IMPORT["learning"] | {"learning", "screening"}
 """Folders that each folder may import, besides itself and the base modules."""
 
 MODULE_LINES, FUNCTION_LINES = 300, 60

@@ -15,6 +15,7 @@ from anharmonic.cli.exchange import exchange
 from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
 from anharmonic.cli.info import info
+from anharmonic.cli.learn import learn
 from anharmonic.cli.mc import mc
 from anharmonic.cli.md import md
 from anharmonic.cli.running import StoppedBySignal
@@ -31,13 +32,13 @@ from anharmonic.errors import AnharmonicError
 
 REFUSED, INTERRUPTED = 2, 130
 PANELS = {
-    "Make and check a potential": (basis, fit, validate, scan),
+    "Make and check a potential": (basis, fit, learn, validate, scan),
     "Simulate": (sweep, exchange, md, mc),
     "Look": (info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
 DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}
-RESUMABLE = ("sweep", "exchange", "md", "mc")
+RESUMABLE = ("sweep", "exchange", "md", "mc", "learn")
 
 
 def _reflowed(docstring):

@@ -109,7 +109,7 @@ class FitConfig:
         """
         path = Path(path)
         content = _load(path)
-        _check_keys(content, KEYS, path, "sections")
+        check_keys(content, KEYS, path, "sections")
         for name in KEYS:
             if name not in content:
                 raise AnharmonicError(f"{path} has no section [{name}]; it takes {', '.join(KEYS)}")
@@ -155,6 +155,14 @@ class FitConfig:
         test = self.test.read(crystal, progress) if isinstance(self.test, DataSource) else self.test
         return fit(basis, dataset, test=test, metadata=self.provenance(dataset), progress=progress, **self.fit)
 
+    def parts(self, dataset):
+        """``(known, test)``: what is not held out, and the test part as `fit` takes it."""
+        if isinstance(self.test, DataSource):
+            return dataset, self.test.read(dataset.crystal)
+        if not self.test:
+            return dataset, 0.0
+        return dataset.split(1 - self.test, self.fit.get("seed", 0))
+
     def provenance(self, dataset):
         """What the potential file says about its data."""
         files = [path for source in self.sources for path in source.paths]
@@ -175,7 +183,7 @@ def _load(path):
         raise AnharmonicError(f"{path} is no TOML file: {error}") from error
 
 
-def _check_keys(table, known, path, what):
+def check_keys(table, known, path, what):
     """Refuse unknown names, with the known ones and the most similar of them."""
     for name in table:
         if name not in known:
@@ -187,7 +195,7 @@ def _check_keys(table, known, path, what):
 def _check_section(path, name, table):
     if not isinstance(table, dict):
         raise AnharmonicError(f"{path}: {name} is a section [{name}], found {table!r}")
-    _check_keys(table, KEYS[name], path, f"keys of [{name}]")
+    check_keys(table, KEYS[name], path, f"keys of [{name}]")
     for key, value in table.items():
         types = KEYS[name][key]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
@@ -225,7 +233,7 @@ def _record(path, name, value):
     if name not in records:
         return value
     known = {item.name: item.type for item in fields(records[name])}
-    _check_keys(value, known, path, f"keys of [fit.{name}]")
+    check_keys(value, known, path, f"keys of [fit.{name}]")
     for key, item in value.items():
         if key != "groups" and (not isinstance(item, NUMBER) or isinstance(item, bool) or item < 0):
             raise AnharmonicError(f"{path}: {key} of [fit.{name}] is a number from 0 on, found {item!r}")

@@ -118,7 +118,7 @@ def fit(
     dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
     parts = divide(dataset, validation, test, seed, split_by)
     with precision("float64"):
-        lattice = _initial(basis, parts["training"], model, hidden, seed)
+        lattice = untrained(basis, parts["training"], model, hidden, seed)
         training, held_out = (
             device_batches(parts[p], lattice.topology, weights) if p in parts else []
             for p in ("training", "validation")
@@ -168,7 +168,7 @@ def divide(dataset, validation, test, seed, split_by):
     return {"training": rest} | parts
 
 
-def _initial(basis, dataset, model, hidden, seed):
+def untrained(basis, dataset, model="polynomial", hidden=(), seed=0):
     """Device record with an untrained model over features standardised on `dataset`."""
     topology, features = Topology.of_basis(basis), Features.of_basis(basis)
     bare = LatticePotential(topology, features, None)

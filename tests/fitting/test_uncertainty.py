@@ -8,7 +8,7 @@ import pytest
 import anharmonic as ah
 from anharmonic.fitting import calibrate, calibration_table, compare, fit
 from anharmonic.fitting.calibration import Calibration
-from anharmonic.fitting.fit import _initial, _split
+from anharmonic.fitting.fit import divide, untrained
 from anharmonic.fitting.linear import NormalEquations
 from anharmonic.fitting.prediction import Weights, device_batches
 from anharmonic.fitting.uncertainty import LEVELS, Batches, _errors, kinds_of
@@ -38,10 +38,10 @@ def fitted(labels):
 @pytest.fixture(scope="module")
 def problem(labels, fitted):
     """The least squares problem of that fit, row by row."""
-    parts = _split(labels, 0, 0.25, 3)
+    parts = divide(labels, 0, 0.25, 3, "frame")
     basis = fitted.potential.basis
     with precision("float64"):
-        lattice = _initial(basis, parts["training"], "polynomial", (), 3)
+        lattice = untrained(basis, parts["training"])
         training = Batches(device_batches(parts["training"], lattice.topology, Weights()), parts["training"])
         equations = training.add_to(NormalEquations(basis, lattice, len(labels.groups)))
         rows = list(training.rows(equations))

@@ -91,10 +91,10 @@ def test_forces_of_members_are_gradients(potential, state):
     """Also with drawn weights forces are minus the slopes of the energy."""
     member, rng = potential.committee(2, seed=1)[0], np.random.default_rng(5)
     direction = rng.normal(size=state.displacements.shape)
-    slope = [member.evaluate(changed(state, state.displacements + h * direction))["energy"] for h in (1e-4, -1e-4)]
+    slope = [member.evaluate(changed(state, state.displacements + h * direction))["energy"] for h in (1e-5, -1e-5)]
     found = member.evaluate(state)
     along = -np.sum(found["forces"] * np.einsum("ij,sjn->sin", state.deformation, direction))
-    assert (slope[0] - slope[1]) / 2e-4 == pytest.approx(along, rel=1e-6)
+    assert (slope[0] - slope[1]) / 2e-5 == pytest.approx(along, rel=1e-6)
 
 
 def operated(configuration, operation):

@@ -1,0 +1,99 @@
+"""Which structures would teach a fit most: greedy D-optimal design on the unit predictions of its expansions.
+
+Labels of a structure, with their tolerances as noise, multiply the determinant of the information
+matrix of the weights by ``det(1 + J^T C J)``: J are the unit predictions of all its labels, C the covariance
+so far (Fedorov, Theory of Optimal Experiments, 1972, ch. 3). Neither needs a label. The covariance is updated
+after every choice, so that structures that tell the same are not chosen together.
+"""
+
+import numpy as np
+
+from anharmonic.errors import AnharmonicError
+from anharmonic.fitting.linear import NormalEquations
+from anharmonic.fitting.prediction import device_batches
+from anharmonic.potential.potential import precision
+
+
+def unit_predictions(basis, lattice, dataset, weights):
+    """Predictions of each frame for a unit of each linear weight, in units of the tolerances.
+
+    Parameters
+    ----------
+    basis : ClusterBasis
+    lattice : LatticePotential
+        Of the basis, with a polynomial model, whose feature scales make the weights comparable.
+    dataset : Dataset
+        Labels are not used.
+    weights : Weights
+        Its tolerances.
+
+    Returns
+    -------
+    list of ndarray, shape (n_weights, n_labels)
+        By frame: an energy, its forces and nine components of stress.
+    """
+    found = [None] * len(dataset)
+    with precision("float64"):
+        equations = NormalEquations(basis, lattice, 0)
+        batches = device_batches(dataset, lattice.topology, weights)
+        for batch, host in zip(batches, dataset.batches(), strict=True):
+            rows = equations.rows(batch, host.supercell)
+            for index, (jacobian, _, frame) in zip(host.indices, rows, strict=True):
+                found[index] = jacobian / _relative_scale(frame, basis.crystal.n_sites, weights)
+    return found
+
+
+def choose(known, candidates, count, ridge=1.0):
+    """The candidates that teach most, the best first.
+
+    Parameters
+    ----------
+    known, candidates : list of ndarray, shape (n_weights, n_labels)
+        As of `unit_predictions`.
+    count : int
+        Candidates to choose at most.
+    ridge : float
+        Information on each weight before any label.
+
+    Returns
+    -------
+    list of (int, float)
+        Index of the candidate, and the logarithm of the factor by which it multiplies the determinant.
+
+    Raises
+    ------
+    AnharmonicError
+        If there is no candidate.
+    """
+    if not candidates:
+        raise AnharmonicError("there is no candidate to choose from")
+    covariance = np.linalg.inv(ridge * np.eye(len(candidates[0])) + sum(j @ j.T for j in known))
+    left, chosen = dict(enumerate(candidates)), []
+    while left and len(chosen) < count:
+        gains = {k: _gain(jacobian, covariance) for k, jacobian in left.items()}
+        best = max(gains, key=gains.get)
+        covariance = _updated(covariance, left.pop(best))
+        chosen.append((best, gains[best]))
+    return chosen
+
+
+def _gain(jacobian, covariance):
+    """Logarithm of ``det(1 + J^T C J)``."""
+    return float(np.linalg.slogdet(np.eye(jacobian.shape[1]) + jacobian.T @ covariance @ jacobian)[1])
+
+
+def _updated(covariance, jacobian):
+    """The covariance once the labels of a structure are known (Woodbury's identity)."""
+    pulled = covariance @ jacobian
+    return covariance - pulled @ np.linalg.solve(np.eye(jacobian.shape[1]) + jacobian.T @ pulled, pulled.T)
+
+
+def _relative_scale(frame, n_sites, weights):
+    """What the scales of a loss add to one over the tolerances, by label of a frame."""
+    frames, n_atoms = frame.frames, frame.n_cells * n_sites
+    scales = (
+        float(frames.energy_scale[0]) * weights.energy_tolerance * n_atoms,
+        float(frames.force_scale[0]) * weights.force_tolerance,
+        float(frames.stress_scale[0]) * weights.stress_tolerance,
+    )
+    return np.repeat(scales, (1, frames.forces.size, 9))
