@@ -1,9 +1,10 @@
-"""How many labels a potential needs when it chooses them: 20 frames at random, then those that teach most, against chance.
+"""How many labels a potential needs when it chooses them: 20 frames at random, then those that teach most.
 
     python benchmarks/active_learning.py potentials/CsPbBr3/fit.toml --figure docs/figures/active_learning.png
 
-The frames that fit.toml holds out are the test, all others the pool. Labels of the pool are looked at only once a frame is
-chosen. The fits are those of fit.toml (ridge regression), solved from the same equations for every subset.
+Beside it the same number chosen by chance. The frames that fit.toml holds out are the test, all others the pool.
+Labels of the pool are looked at only once a frame is chosen. The fits are those of fit.toml (ridge regression),
+solved from the same equations for every subset.
 """
 
 import argparse
@@ -29,7 +30,7 @@ START = 20
 
 
 def rows_of(config):
-    """By frame: scaled unit predictions with offsets, scaled labels, scales of energy, forces and stress; and the test."""
+    """By frame: scaled unit predictions with offsets, scaled labels, scales of the kinds; which are the test."""
     dataset = config.dataset(config.reference())
     _, test = config.parts(dataset)
     basis, weights = ClusterBasis(dataset.crystal, **config.basis), config.fit.get("weights") or Weights()

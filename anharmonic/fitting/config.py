@@ -161,7 +161,7 @@ class FitConfig:
             return dataset, self.test.read(dataset.crystal)
         if not self.test:
             return dataset, 0.0
-        return dataset.split(1 - self.test, self.fit.get("seed", 0))
+        return dataset.split(1 - self.test, self.fit.get("seed", 0), self.fit.get("split_by", "frame"))
 
     def provenance(self, dataset):
         """What the potential file says about its data."""

@@ -19,7 +19,8 @@ KEYS = {
     },
     "pick": {"per_round": (int,), "above": NUMBER, "below": NUMBER, "share": NUMBER},
     "label": {
-        "calculator": (str,), "command": (str,), "incar": (str,), "kspacing": NUMBER, "kpoints": (str,), "info": (dict,),
+        "calculator": (str,), "command": (str,), "incar": (str,), "kspacing": NUMBER, "kpoints": (str,),
+        "info": (dict,),
     },
 }  # fmt: skip
 """Sections, their keys, and the types of the values."""

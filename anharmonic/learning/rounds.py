@@ -1,4 +1,4 @@
-"""Rounds of learning: fit, sample, pick, label. All that is done stands in the folder, so a stop at any moment costs little."""
+"""Rounds of learning: fit, sample, pick, label. What is done stands in the folder, so a stop costs little."""
 
 import json
 from dataclasses import dataclass, replace

@@ -170,7 +170,8 @@ def test_a_command_labels(folder, tmp_path):
     program = tmp_path / "label.py"
     program.write_text(
         "import sys, ase.io\nfrom ase.calculators.singlepoint import SinglePointCalculator as S\n"
-        "a = ase.io.read(sys.argv[1])\na.calc = S(a, energy=1.0, free_energy=1.0, forces=a.positions, stress=[0.0] * 6)\n"
+        "a = ase.io.read(sys.argv[1])\n"
+        "a.calc = S(a, energy=1.0, free_energy=1.0, forces=a.positions, stress=[0.0] * 6)\n"
         "ase.io.write(sys.argv[2], a)\n"
     )
     plan = folder / "command.toml"
