@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 
 from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import GPA
@@ -58,7 +58,7 @@ def fitted(rows, chosen, n_weights, ridge):
     matrix = share * sum(rows[k][0] @ rows[k][0].T for k in chosen)
     target = share * sum(rows[k][0] @ rows[k][1] for k in chosen)
     diagonal = np.where(np.arange(len(target)) < n_weights, ridge, 1e-12)
-    return solve(matrix + np.diag(diagonal), target, assume_a="pos")
+    return cho_solve(cho_factor(matrix + np.diag(diagonal)), target)
 
 
 def errors(rows, tested, groups, solution):
