@@ -9,7 +9,7 @@ import numpy as np
 
 from anharmonic.fitting.selection.design import make_designs, single
 from anharmonic.fitting.selection.errors import errors
-from anharmonic.fitting.selection.labels import loss_weights, make_labels
+from anharmonic.fitting.selection.labels import make_labels
 from anharmonic.fitting.selection.least_squares import Columns
 from anharmonic.fitting.selection.linear_models import Rows, best_offsets, fit_linear
 from anharmonic.fitting.selection.nets import Nets
@@ -145,18 +145,9 @@ class Workshop:
         starts = [self._start(job, quick, shape) for shape in job.shapes]
         start = jax.tree.map(lambda *x: jnp.concatenate(x), *[start for start, _ in starts])
         known = np.concatenate([known for _, known in starts])
-        nets, offsets, losses = train_nets(quick, self.targets(), start, self.plan.iterations)
+        targets = Targets.of_labels(self.labels, self.weights, self.trainings.training, self.n_groups)
+        nets, offsets, losses = train_nets(quick, targets, start, self.plan.iterations)
         return nets, np.where(known, np.asarray(offsets, float), np.nan), np.asarray(losses)
-
-    def targets(self):
-        """`Targets` of all trainings, float32."""
-        found = [loss_weights(self.labels, self.weights, training) for training in self.trainings.training]
-        zeros = np.where(self.labels.group == np.arange(self.n_groups)[:, None], self.labels.n_cells, 0)
-        arrays = (
-            self.labels.energy, self.labels.components, np.array([e for e, _ in found]),
-            tuple(np.array(w) for w in zip(*(c for _, c in found), strict=True)), zeros,
-        )  # fmt: skip
-        return Targets(*jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), arrays))
 
     def _start(self, job, design, shape):
         """`Start` of one shape for all trainings, all that its nets are linear in solved; which offsets are known."""

@@ -1,5 +1,6 @@
 """Linear models of the invariants (eq. 2), solved directly: ridge, LASSO, automatic relevance determination."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,8 @@ class Rows:
 def fit_linear(method, rows):
     """Weights (p,) by ``"lasso"`` (strength by the folds among the rows) or ``"ard"``.
 
-    Rows are brought to unit mean square of the target first: both methods look at its size.
+    Rows are brought to unit mean square of the target first: both methods look at its size. The LASSO follows
+    its whole path by least angles; that the path ends early is no failure.
     """
     linear = scikit_learn("linear_model")
     size = np.sqrt(np.mean(rows.target**2))
@@ -58,8 +60,10 @@ def fit_linear(method, rows):
         model = linear.ARDRegression(fit_intercept=False)
     else:
         folds = scikit_learn("model_selection").PredefinedSplit(rows.parts)
-        model = linear.LassoCV(cv=folds, fit_intercept=False, alphas=30, eps=1e-5, max_iter=3000, tol=1e-3)
-    return model.fit(rows.matrix / size, rows.target / size).coef_
+        model = linear.LassoLarsCV(cv=folds, fit_intercept=False, max_iter=2 * rows.matrix.shape[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", scikit_learn("exceptions").ConvergenceWarning)
+        return model.fit(rows.matrix / size, rows.target / size).coef_
 
 
 def best_offsets(columns, labels, weights, training, solution, n_groups):

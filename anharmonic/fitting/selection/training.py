@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from anharmonic.fitting.selection.labels import loss_weights
 from anharmonic.fitting.selection.nets import Nets
 from anharmonic.fitting.selection.quasi_newton import minimise
 
@@ -30,6 +31,15 @@ class Targets(eqx.Module):
     energy_weights: jax.Array
     component_weights: tuple
     zeros: jax.Array
+
+    @classmethod
+    def of_labels(cls, labels, weights, training, n_groups, dtype="float32"):
+        """Targets of `Labels` for folds whose frames are `training` (n_folds, n_frames); see `loss_weights`."""
+        found = [loss_weights(labels, weights, frames) for frames in training]
+        zeros = np.where(labels.group == np.arange(n_groups)[:, None], labels.n_cells, 0)
+        by_fold = tuple(np.array(block) for block in zip(*(components for _, components in found), strict=True))
+        arrays = labels.energy, labels.components, np.array([energy for energy, _ in found]), by_fold, zeros
+        return cls(*jax.tree.map(lambda x: jnp.asarray(x, dtype), arrays))
 
     def losses(self, energies, components, offsets):
         """Losses (m,) of m models, shapes times folds; predictions as of `Design.predict`, offsets (m, n_groups)."""

@@ -1,0 +1,70 @@
+"""The command ``select``: files, refusals, going on, learning curves."""
+
+import json
+
+import numpy as np
+import pytest
+from selections import write_labels, write_select_toml
+
+from anharmonic.fitting.selection.plan import SelectionPlan
+
+
+@pytest.fixture(scope="module")
+def labels_file(tmp_path_factory):
+    return write_labels(tmp_path_factory.mktemp("labels") / "labels.extxyz")
+
+
+def test_command(labels_file, call, tmp_path):
+    path, out = write_select_toml(tmp_path, labels_file), tmp_path / "out"
+    done = call("select", path, "--out", out)
+    assert done.code == 0, done.err
+    assert "42/42 trainings" in done.err and "2 pairs" in done.out and "test" in done.out
+    assert all((out / n).stat().st_size > 10000 for n in ("selection_forces.png", "selection_stress.png"))
+    assert len((out / "selection.csv").read_text().splitlines()) == 1 + 2 * (3 + 4)
+    assert call("select", path, "--out", out, "--quiet").out == done.out
+    other = call("select", write_select_toml(tmp_path, labels_file, ("folds = 3", "folds = 4")), "--out", out)
+    assert other.code == 2 and "folds was 3, is 4" in other.err
+    (out / "selection.jsonl").write_text("nothing\n")
+    damaged = call("select", path, "--out", out)
+    assert damaged.code == 2 and "is damaged" in damaged.err
+
+
+def test_learning_curve(labels_file, call, tmp_path):
+    done = call("select", write_select_toml(tmp_path, labels_file), "--out", tmp_path, "--learning-curve", "--quiet")
+    assert done.code == 0, done.err
+    assert "energies only" in done.out and (tmp_path / "learning_curve.png").stat().st_size > 10000
+    lines = (tmp_path / "learning_curve.jsonl").read_text().splitlines()
+    rows = [row for line in lines[1:] for row in json.loads(line)["rows"]]
+    errors = {n: np.mean([r["validation"]["forces_rmse"] for r in rows if r["n_frames"][0] == n]) for n in (6, 12)}
+    assert len(rows) == 2 * 2 * 2 * 2 and errors[12] < errors[6]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (("folds = 3", "fold = 3"), "did you mean 'folds'"),
+        (('"site"]', '"sites"]'), "cluster, site, found 'sites'"),
+        (("[[1], [2]]", "[[1], [0]]"), "widths from 1 on"),
+        (('"ard"]', '"ridge regression"]'), "ridge, lasso, ard"),
+        (("folds = 3", "folds = 1"), "2 or more"),
+        (("folds = 3", "folds = 30"), "take 60 frames"),
+        (("{ pairs = 1 }", "{ pair = 1 }"), "did you mean 'pairs'"),
+        (('"1 pair" = { pairs = 1 }\n"2 pairs" = { pairs = 2 }\n', ""), "at least one set of clusters"),
+        (("frames = [6, 12]", "frames = [6, 120]"), ""),
+        (("energy = 0.0", "energie = 0.0"), "did you mean 'energy'"),
+        (("weights = { energy = 0.0 }\n", ""), "have no energy"),
+    ],
+)
+def test_refusals(change, message, labels_file, call, tmp_path):
+    arguments = ["--learning-curve"] if "120" in change[1] else []
+    done = call(
+        "select", write_select_toml(tmp_path, labels_file, change), "--out", tmp_path / "out", "--quiet", *arguments
+    )
+    assert done.code == 2 and done.err.startswith("error: ") and message in done.err.replace("\n", " ")
+
+
+def test_example(call, tmp_path):
+    done = call("select", "--example")
+    (tmp_path / "select.toml").write_text(done.out)
+    plan = SelectionPlan.read(tmp_path / "select.toml")
+    assert plan.n_trainings == 4000 and plan.learning_curve.frames[0] == 10
