@@ -3,23 +3,23 @@
 import ase.io
 import builders
 import numpy as np
+from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
-
-from anharmonic.conventions import to_voigt
 
 MATRICES = ([[1, -1, 0], [1, 1, 0], [0, 0, 2]], [[1, 0, 0], [0, 1, 0], [0, 0, 2]], [[1, 0, 0], [0, 1, 0], [0, 0, 1]])
 
 
 def write_labels(path):
-    """24 structures of 20, 10 and 5 atoms with the labels of anharmonic springs, one of them without energy."""
-    potential, frames = builders.spring_perovskite(), []
+    """24 structures of 20, 10 and 5 atoms that attract and repel each other, one of them without energy."""
+    crystal, frames = builders.perovskite(), []
     for seed in range(24):
         matrix = MATRICES[0 if seed < 18 else 1 if seed < 22 else 2]
-        state = builders.distorted(potential.crystal, matrix, seed, strain=0.02, displacement=0.1)
-        found, atoms = potential.evaluate(state), state.to_atoms()
-        energy = {} if seed == 3 else {"energy": found["energy"] - 100.0, "free_energy": found["energy"] - 100.0}
-        forces = state.to_atom_order(np.moveaxis(found["forces"], 1, 2))
-        atoms.calc = SinglePointCalculator(atoms, forces=forces, stress=to_voigt(found["stress"]), **energy)
+        atoms = builders.distorted(crystal, matrix, seed, strain=0.02, displacement=0.1).to_atoms()
+        atoms.calc = LennardJones(sigma=2.6, epsilon=0.3, rc=7.0, smooth=True)
+        found = {"forces": atoms.get_forces(), "stress": atoms.get_stress()}
+        if seed != 3:
+            found |= {"energy": atoms.get_potential_energy(), "free_energy": atoms.get_potential_energy()}
+        atoms.calc = SinglePointCalculator(atoms, **found)
         atoms.info |= {"phase": ("calm", "wild")[seed % 2], "trajectory": f"run {seed // 4}"}
         frames.append(atoms)
     ase.io.write(path, frames)
@@ -45,9 +45,8 @@ iterations = 8
 weights = {{ energy = 0.0 }}
 [selection.clusters]
 "1 pair" = {{ pairs = 1 }}
-"2 pairs" = {{ pairs = 2 }}
 [learning_curve]
-frames = [6, 12]
+frames = [5, 12]
 repeats = 2
 hidden = [2]
 """

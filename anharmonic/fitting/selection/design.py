@@ -81,9 +81,9 @@ def make_designs(basis, dataset, architectures=ARCHITECTURES):
         )
     if "site" in architectures:
         points = [orbit.n_points for orbit in basis.orbits]
-        classes = site_classes(basis.crystal)
-        items = [_items(blocks, [_of_sites(g, points, c) for g in geometries]) for c in classes]
-        found["site"] = Design(tuple(i for i in items if len(i.used)))
+        occupied = {site for orbit in basis.orbits for site in orbit.sites.ravel().tolist()}
+        classes = [sites for sites in site_classes(basis.crystal) if occupied.intersection(sites)]
+        found["site"] = Design(tuple(_items(blocks, [_of_sites(g, points, c) for g in geometries]) for c in classes))
     return found
 
 
@@ -123,7 +123,7 @@ def _items(blocks, frames):
         rows = []
         for i in order:
             phi, forces, stress = (x[used] / scales.reshape(-1, *[1] * (x.ndim - 1)) for x in frames[i])
-            inputs.append(padded(phi, n_cells, -1).reshape(len(phi), phi.shape[1] * n_cells))
+            inputs.append(padded(phi, n_cells, -1).reshape(len(phi), -1))
             forces, stress = padded(forces, n_cells, 2, -1), padded(stress, n_cells, 2)
             count = np.prod(stress.shape[:3])
             rows.append(np.concatenate([forces.reshape(count, -1), stress.reshape(count, -1)], axis=1))
