@@ -129,21 +129,32 @@ class _Named:
 
 
 def _work(store, jobs, run, on_job, workers, stop):
-    """Run pending jobs, some at a time; results are kept as they come."""
+    """Run pending jobs, some at a time; results are kept as they come.
+
+    An interrupt lets the running jobs end and keeps their results; a second one does not.
+    """
     report = on_job or (lambda job, rows: None)
     report(None, store.all_rows())
     pending = iter(store.pending(jobs))
     with ThreadPoolExecutor(max(workers, 1)) as pool:
-        running = {}
+        running, interrupt = {}, None
         while True:
-            while len(running) < workers and not stop() and (job := next(pending, None)) is not None:
+            while len(running) < workers and not (interrupt or stop()) and (job := next(pending, None)) is not None:
                 running[pool.submit(_in_single_precision, run, job)] = job
             if not running:
-                return
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                break
+            try:
+                finished = wait(running, return_when=FIRST_COMPLETED).done
+            except KeyboardInterrupt as found:
+                if interrupt:
+                    raise
+                interrupt, finished = found, ()
+            for done in finished:
                 job = running.pop(done)
                 store.add(job.key, done.result())
                 report(job, store.rows[job.key])
+    if interrupt:
+        raise interrupt
 
 
 def _in_single_precision(run, job):
