@@ -93,9 +93,10 @@ def draw_learning_curves(rows, path):
     path : path-like
     """
     kinds = list(dict.fromkeys((row["labels"], row["model"]) for row in rows))
+    shown = {m: label for m, label in MEASURES.items() if any(row["validation"][m] is not None for row in rows)}
     with figure(path, PAGE, 2.9) as drawing:
-        panels = drawing.subplots(1, len(MEASURES))
-        for axes, (measure, label) in zip(panels, MEASURES.items(), strict=True):
+        panels = drawing.subplots(1, len(shown), squeeze=False)[0]
+        for axes, (measure, label) in zip(panels, shown.items(), strict=True):
             for k, (labels, model) in enumerate(kinds):
                 mine = [row for row in rows if (row["labels"], row["model"]) == (labels, model)]
                 sizes = sorted({row["n_frames"][0] for row in mine})

@@ -84,6 +84,10 @@ class Selection:
         curve = self.plan.learning_curve
         if not self.test.any():
             raise AnharmonicError("a learning curve is judged on test frames: [selection] needs test above 0")
+        if not self.plan.weights.energy > 0:
+            raise AnharmonicError(
+                "a learning curve compares fits to energies only: it needs a weight of energies above 0"
+            )
         if max(curve.frames) > (~self.test).sum():
             raise AnharmonicError(
                 f"a learning curve to {max(curve.frames)} frames takes as many that are no test: {(~self.test).sum()}"
