@@ -1,6 +1,7 @@
 """Figures of a selection: errors against the size of the net (figure 7 of the paper), and learning curves."""
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from anharmonic.fitting.selection.summary import mean_and_spread
 from anharmonic.interfaces.style import COLOURS, INK, MARKERS, MUTED, PAGE, figure
@@ -111,6 +112,8 @@ def draw_learning_curves(rows, path):
                 )  # fmt: skip
             axes.set(xscale="log", yscale="log", xlabel="Frames in the training", ylabel=label)
             axes.set_xticks(sizes, [str(n) for n in sizes])
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.minorticks_off()
             axes.tick_params(axis="both", colors=INK)
         handles, labels = panels[0].get_legend_handles_labels()
