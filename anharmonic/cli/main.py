@@ -26,19 +26,20 @@ from anharmonic.cli.screen.grid import grid
 from anharmonic.cli.screen.modulus import modulus
 from anharmonic.cli.screen.perovskite import perovskite
 from anharmonic.cli.screen.similar import similar
+from anharmonic.cli.select import select
 from anharmonic.cli.sweep import sweep
 from anharmonic.cli.validate import validate
 from anharmonic.errors import AnharmonicError
 
 REFUSED, INTERRUPTED = 2, 130
 PANELS = {
-    "Make and check a potential": (basis, fit, learn, validate, scan),
+    "Make and check a potential": (basis, fit, select, learn, validate, scan),
     "Simulate": (sweep, exchange, md, mc),
     "Look": (info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
 DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}
-RESUMABLE = ("sweep", "exchange", "md", "mc", "learn")
+RESUMABLE = ("sweep", "exchange", "md", "mc", "select", "learn")
 
 
 def _reflowed(docstring):

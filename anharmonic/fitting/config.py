@@ -108,22 +108,22 @@ class FitConfig:
             If the file cannot be read, or a section, key or value is not known or missing.
         """
         path = Path(path)
-        content = _load(path)
+        content = load_toml(path)
         check_keys(content, KEYS, path, "sections")
         for name in KEYS:
             if name not in content:
                 raise AnharmonicError(f"{path} has no section [{name}]; it takes {', '.join(KEYS)}")
         tables = content["data"] if isinstance(content["data"], list) else [content["data"]]
         for name, table in [*((n, content[n]) for n in KEYS if n != "data"), *(("data", table) for table in tables)]:
-            _check_section(path, name, table)
-        sources = tuple(_source(path, table) for table in tables)
+            check_section(path, name, table)
+        sources = tuple(data_source(path, table) for table in tables)
         settings = dict(content["fit"])
         if settings.get("model", MODELS[0]) not in MODELS:
             raise AnharmonicError(f"{path}: model of [fit] is one of {', '.join(MODELS)}; found {settings['model']!r}")
         test = settings.pop("test", 0.2)
         if isinstance(test, str | list):
             test = replace(sources[0], paths=_paths(path, test))
-        settings = {name: _record(path, name, value) for name, value in settings.items()}
+        settings = {name: fit_record(path, name, value) for name, value in settings.items()}
         crystal = dict(content["crystal"])
         if "file" in crystal:
             crystal["file"] = path.parent / crystal["file"]
@@ -173,7 +173,8 @@ class FitConfig:
         }
 
 
-def _load(path):
+def load_toml(path):
+    """Content of a TOML file."""
     try:
         with open(path, "rb") as file:
             return tomllib.load(file)
@@ -192,18 +193,19 @@ def check_keys(table, known, path, what):
             raise AnharmonicError(f"{path}: {name!r} is unknown{hint} Known {what} are {', '.join(known)}")
 
 
-def _check_section(path, name, table):
+def check_section(path, name, table, keys=KEYS):
+    """Refuse what is no table, unknown keys, and values of other types than `keys` says."""
     if not isinstance(table, dict):
         raise AnharmonicError(f"{path}: {name} is a section [{name}], found {table!r}")
-    check_keys(table, KEYS[name], path, f"keys of [{name}]")
+    check_keys(table, keys[name], path, f"keys of [{name}]")
     for key, value in table.items():
-        types = KEYS[name][key]
+        types = keys[name][key]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             wanted = " or ".join(dict.fromkeys("number" if t in NUMBER else t.__name__ for t in types))
             raise AnharmonicError(f"{path}: {key} of [{name}] is of type {wanted}, found {value!r}")
 
 
-def _source(path, table):
+def data_source(path, table):
     """A `DataSource` of one section ``data``."""
     if "paths" not in table:
         raise AnharmonicError(f"{path}: a section [data] takes paths")
@@ -227,16 +229,16 @@ def _paths(path, names):
     return tuple(path.parent / name for name in names)
 
 
-def _record(path, name, value):
+def fit_record(path, name, value, section="fit"):
     """Weights and schedule as records, everything else as it is."""
     records = {"weights": Weights, "schedule": Schedule}
     if name not in records:
         return value
     known = {item.name: item.type for item in fields(records[name])}
-    check_keys(value, known, path, f"keys of [fit.{name}]")
+    check_keys(value, known, path, f"keys of [{section}.{name}]")
     for key, item in value.items():
         if key != "groups" and (not isinstance(item, NUMBER) or isinstance(item, bool) or item < 0):
-            raise AnharmonicError(f"{path}: {key} of [fit.{name}] is a number from 0 on, found {item!r}")
+            raise AnharmonicError(f"{path}: {key} of [{section}.{name}] is a number from 0 on, found {item!r}")
     return records[name](**value)
 
 

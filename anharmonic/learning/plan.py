@@ -1,13 +1,12 @@
 """The file learn.toml: what is fitted, where it is sampled, how many structures are labelled, and by whom."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
-from anharmonic.fitting.config import FitConfig, check_keys
+from anharmonic.fitting.config import FitConfig, check_section, load_toml
 from anharmonic.learning.labellers import labeller_of
 
 NUMBER = (int, float)
@@ -97,10 +96,10 @@ class LearnPlan:
             If the file cannot be read, or a section, key or value is not known or missing.
         """
         path = Path(path)
-        content = _load(path)
+        content = load_toml(path)
         sections = {name: content.pop(name, {}) for name in SECTIONS}
         for name, table in [("learn", content), *sections.items()]:
-            _check(path, name, table)
+            check_section(path, name, table, KEYS)
         for name, key in (("learn", "fit"), ("sample", "supercells"), ("sample", "temperatures")):
             if key not in (content if name == "learn" else sections[name]):
                 raise AnharmonicError(f"{path}: {key} is missing; see `anharmonic learn --example`")
@@ -118,28 +117,6 @@ class LearnPlan:
         for number, cell in enumerate(self.supercells):
             for temperature in self.temperatures:
                 yield f"cell{number}-{temperature:g}K", cell, temperature
-
-
-def _load(path):
-    try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise AnharmonicError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise AnharmonicError(f"{path} is no TOML file: {error}") from error
-
-
-def _check(path, name, table):
-    """Refuse unknown keys and values of another type."""
-    where = "keys" if name == "learn" else f"keys of [{name}]"
-    if not isinstance(table, dict):
-        raise AnharmonicError(f"{path}: {name} is a section [{name}], found {table!r}")
-    check_keys(table, [*KEYS[name], *(SECTIONS if name == "learn" else ())], path, where)
-    for key, value in table.items():
-        if not isinstance(value, KEYS[name][key]) or isinstance(value, bool):
-            wanted = " or ".join(dict.fromkeys("number" if t in NUMBER else t.__name__ for t in KEYS[name][key]))
-            raise AnharmonicError(f"{path}: {key} is of type {wanted}, found {value!r}")
 
 
 def _matrix(path, cell):
