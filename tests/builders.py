@@ -92,7 +92,7 @@ def spring_perovskite(crystal=None, ranges=True):
     stiffness = (15.0, 3.0, 4.0, 3.0)
     coefficients = [[0.0, w, -3.0 * w, 20.0 * w] for w in stiffness]
     limits = tuple(np.array([[-(0.15**d) if d % 2 else 0.0, 0.15**d] for d in (1, 2, 3, 4)]) for _ in stiffness)
-    facts = {"ranges": limits, "domain": simple_domain(basis)} if ranges else {}
+    facts = {"ranges": limits, "domain": simple_domain(basis, 0.07)} if ranges else {}
     return polynomial(basis, coefficients, metadata={"name": "springs"}, **facts)
 
 
