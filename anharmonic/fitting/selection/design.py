@@ -82,15 +82,9 @@ def make_designs(basis, dataset, architectures=ARCHITECTURES):
     if "site" in architectures:
         points = [orbit.n_points for orbit in basis.orbits]
         occupied = {site for orbit in basis.orbits for site in orbit.sites.ravel().tolist()}
-        classes = [sites for sites in site_classes(basis.crystal) if occupied.intersection(sites)]
+        classes = [sites for sites in basis.crystal.site_classes if occupied.intersection(sites)]
         found["site"] = Design(tuple(_items(blocks, [_of_sites(g, points, c) for g in geometries]) for c in classes))
     return found
-
-
-def site_classes(crystal):
-    """Equivalent sites: tuples of indices."""
-    images = crystal.space_group.site_map
-    return tuple(sorted({tuple(sorted(set(images[:, s].tolist()))) for s in range(crystal.n_sites)}))
 
 
 def single(design, dtype=np.float32):
