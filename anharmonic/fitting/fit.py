@@ -13,7 +13,7 @@ from anharmonic.errors import AnharmonicError, DatasetError
 from anharmonic.fitting.calibration import calibrate, calibration_table
 from anharmonic.fitting.errors import compare, error_report, report_table
 from anharmonic.fitting.linear import NormalEquations, with_linear_weights
-from anharmonic.fitting.prediction import Weights, device_batches, loss
+from anharmonic.fitting.prediction import Weights, device_batches
 from anharmonic.fitting.training import Schedule, train
 from anharmonic.fitting.uncertainty import Batches, fit_domain, fit_posterior
 from anharmonic.potential.features import Features
@@ -126,7 +126,7 @@ def fit(
         equations = NormalEquations(basis, lattice, len(dataset.groups))
         frames = [Batches(x, parts.get(p)) for x, p in ((training, "training"), (held_out, "validation"))]
         frames[0].add_to(equations)
-        lattice, offsets, strength = _solve_linear(lattice, equations, training, held_out, ridge)
+        lattice, offsets, strength = _solve_linear(lattice, equations, frames[1], ridge)
         curve = np.zeros((0, 3))
         if model != "polynomial":
             with _training_bar(schedule, progress) as on_check:
@@ -234,17 +234,20 @@ def _walls(basis, ranges, stiffness):
     ]
 
 
-def _solve_linear(lattice, equations, training, validation, ridge):
+def _solve_linear(lattice, equations, validation, ridge):
     """The lattice with its linear parts solved, the offsets, and the strength that was used."""
-    solutions = []
-    for strength in RIDGE_STRENGTHS if ridge is None else (ridge,):
-        weights, offsets = equations.solve(strength)
-        solved = eqx.tree_at(lambda x: x.model, lattice, with_linear_weights(lattice.model, jax.numpy.asarray(weights)))
-        error = float(eqx.filter_jit(loss)(solved, offsets, validation or training)) if ridge is None else 0.0
-        solutions.append((error, -strength, solved, offsets))
-    best = min(error for error, *_ in solutions)
-    _, strength, solved, offsets = min((s for s in solutions if s[0] <= RIDGE_MARGIN * best), key=lambda s: s[1])
-    return jax.tree.map(lambda x: np.asarray(x) if eqx.is_array(x) else x, solved), offsets, -strength
+    strength = ridge if ridge is not None else _strongest(equations, validation)
+    weights, offsets = equations.solve(strength)
+    model = with_linear_weights(lattice.model, jax.numpy.asarray(weights))
+    solved = eqx.tree_at(lambda x: x.model, lattice, model)
+    return jax.tree.map(lambda x: np.asarray(x) if eqx.is_array(x) else x, solved), offsets, strength
+
+
+def _strongest(equations, validation):
+    """The strongest ridge whose loss of the validation frames (without such, of the training) is near the best."""
+    judge = validation.add_to(equations.empty()) if validation.pairs else equations
+    losses = {strength: judge.loss(*equations.solve(strength)) for strength in RIDGE_STRENGTHS}
+    return max(s for s, value in losses.items() if value <= RIDGE_MARGIN * min(losses.values()))
 
 
 class _training_bar:

@@ -1,5 +1,7 @@
 """Models that are linear in their parameters, solved directly by ridge regression."""
 
+from copy import copy
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -17,12 +19,16 @@ from anharmonic.potential.topology import Topology
 __all__ = ["NormalEquations", "is_linear", "linear_weights", "with_linear_weights"]
 
 
+FEW = 16
+"""Up to so many frames of a supercell, compiling for each orbit costs more than it saves."""
+
+
 class NormalEquations:
     """Sums over frames of the ridge problem: add batches, then solve for any strength.
 
     The unknowns are the weights of all expansions and one energy offset per group. Each
-    orbit's weights are differentiated on a lattice of that orbit alone, if `split`: less
-    arithmetic, more to compile.
+    orbit's weights are differentiated on a lattice of that orbit alone, if `split` and there are
+    more than a few frames of the supercell: less arithmetic, more to compile.
 
     Parameters
     ----------
@@ -35,24 +41,33 @@ class NormalEquations:
     """
 
     def __init__(self, basis, lattice, n_groups, last_layers=False, split=True):
+        self.whole = lattice
         self.pieces, self.last_layers = _pieces(basis, lattice) if split else [lattice], last_layers
         self.n_weights = sum(map(len, linear_weights(lattice.model, last_layers)))
         size = self.n_weights + n_groups
-        self.matrix, self.target = np.zeros((size, size)), np.zeros(size)
+        self.matrix, self.target, self.squares = np.zeros((size, size)), np.zeros(size), 0.0
+
+    def empty(self):
+        """The same problem without any frame."""
+        other = copy(self)
+        other.matrix, other.target, other.squares = np.zeros_like(self.matrix), np.zeros_like(self.target), 0.0
+        return other
 
     def add(self, batch, supercell):
         """Add the frames of a `DeviceBatch` on a `Supercell`."""
         for jacobian, labels, _ in self.rows(batch, supercell):
             self.matrix += jacobian @ jacobian.T
             self.target += jacobian @ labels
+            self.squares += labels @ labels
 
     def rows(self, batch, supercell):
         """By frame of a `DeviceBatch`: scaled unit predictions (n_unknowns, n_labels), scaled labels, the frame."""
-        tables = [piece.topology.translations(supercell) for piece in self.pieces]
+        pieces = [self.whole] if len(batch) <= FEW else self.pieces
+        tables = [piece.topology.translations(supercell) for piece in pieces]
         offsets = len(self.target) - self.n_weights
         for k in range(len(batch)):
             frame = batch.frame(k)
-            columns = [_columns(p, t, frame, self.last_layers) for p, t in zip(self.pieces, tables, strict=True)]
+            columns = [_columns(p, t, frame, self.last_layers) for p, t in zip(pieces, tables, strict=True)]
             jacobian = np.concatenate([*columns, _offset_columns(frame, offsets, columns[0].shape[1])])
             yield jacobian, np.concatenate([np.ravel(r) for r in scale(frame, *labels_of(frame))]), frame
 
@@ -60,6 +75,11 @@ class NormalEquations:
         """``(weights, offsets)`` that minimise the loss + strength |weights|^2."""
         solution = cho_solve(self._factorised(strength), self.target)
         return solution[: self.n_weights], solution[self.n_weights :]
+
+    def loss(self, weights, offsets):
+        """Sum of squared scaled residuals of the frames that were added."""
+        unknowns = np.concatenate([weights, offsets])
+        return float(unknowns @ self.matrix @ unknowns - 2 * self.target @ unknowns + self.squares)
 
     def covariance(self, strength):
         """Inverse of the matrix that `solve` solves with, shape (n_unknowns, n_unknowns)."""
