@@ -19,16 +19,12 @@ from anharmonic.potential.topology import Topology
 __all__ = ["NormalEquations", "is_linear", "linear_weights", "with_linear_weights"]
 
 
-FEW = 16
-"""Up to so many frames of a supercell, compiling for each orbit costs more than it saves."""
-
-
 class NormalEquations:
     """Sums over frames of the ridge problem: add batches, then solve for any strength.
 
     The unknowns are the weights of all expansions and one energy offset per group. Each
-    orbit's weights are differentiated on a lattice of that orbit alone, if `split` and there are
-    more than a few frames of the supercell: less arithmetic, more to compile.
+    orbit's weights are differentiated on a lattice of that orbit alone, if `split`: less
+    arithmetic, more to compile. (Many orbits in one piece compile for minutes.)
 
     Parameters
     ----------
@@ -41,7 +37,6 @@ class NormalEquations:
     """
 
     def __init__(self, basis, lattice, n_groups, last_layers=False, split=True):
-        self.whole = lattice
         self.pieces, self.last_layers = _pieces(basis, lattice) if split else [lattice], last_layers
         self.n_weights = sum(map(len, linear_weights(lattice.model, last_layers)))
         size = self.n_weights + n_groups
@@ -62,12 +57,11 @@ class NormalEquations:
 
     def rows(self, batch, supercell):
         """By frame of a `DeviceBatch`: scaled unit predictions (n_unknowns, n_labels), scaled labels, the frame."""
-        pieces = [self.whole] if len(batch) <= FEW else self.pieces
-        tables = [piece.topology.translations(supercell) for piece in pieces]
+        tables = [piece.topology.translations(supercell) for piece in self.pieces]
         offsets = len(self.target) - self.n_weights
         for k in range(len(batch)):
             frame = batch.frame(k)
-            columns = [_columns(p, t, frame, self.last_layers) for p, t in zip(pieces, tables, strict=True)]
+            columns = [_columns(p, t, frame, self.last_layers) for p, t in zip(self.pieces, tables, strict=True)]
             jacobian = np.concatenate([*columns, _offset_columns(frame, offsets, columns[0].shape[1])])
             yield jacobian, np.concatenate([np.ravel(r) for r in scale(frame, *labels_of(frame))]), frame
 
