@@ -157,6 +157,7 @@ def _work(store, jobs, run, on_job, workers, stop):
                 job = running.pop(done)
                 store.add(job.key, done.result())
                 report(job, store.rows[job.key])
+            jax.clear_caches()  # every job has programs of its own: kept, they use up the memory maps of a process
     if interrupt:
         raise interrupt
 
