@@ -19,8 +19,7 @@ from anharmonic.fitting import Weights
 from anharmonic.fitting.config import FitConfig
 from anharmonic.fitting.fit import untrained
 from anharmonic.fitting.information import choose, unit_predictions
-from anharmonic.fitting.linear import NormalEquations
-from anharmonic.fitting.prediction import device_batches
+from anharmonic.fitting.linear import Batches, NormalEquations, by_label, label_scales
 from anharmonic.interfaces.style import COLOURS, PAGE, figure
 from anharmonic.potential.potential import precision
 
@@ -38,14 +37,10 @@ def rows_of(config):
     with precision("float64"):
         lattice = untrained(basis, dataset)
         equations = NormalEquations(basis, lattice, len(dataset.groups))
-        batches = device_batches(dataset, lattice.topology, weights)
-        for batch, host in zip(batches, dataset.batches(), strict=True):
-            for index, (jacobian, labels, frame) in zip(
-                host.indices, equations.rows(batch, host.supercell), strict=True
-            ):
-                one = frame.frames
-                per_atom = float(one.energy_scale[0]) * frame.n_cells * dataset.crystal.n_sites
-                rows[index] = jacobian, labels, (per_atom, float(one.force_scale[0]), float(one.stress_scale[0]))
+        batches = Batches.of_dataset(dataset, lattice.topology, weights)
+        for index, (jacobian, labels, frame) in batches.indexed_rows(equations):
+            n_atoms = frame.n_cells * dataset.crystal.n_sites
+            rows[index] = jacobian, labels, label_scales(frame) * by_label(frame, n_atoms, 1, 1)
     held_out = {frame.source for frame in test.frames}
     is_test = np.array([frame.source in held_out for frame in dataset.frames])
     groups = np.array([dataset.groups.index(frame.group) for frame in dataset.frames])
@@ -66,10 +61,10 @@ def errors(rows, tested, groups, solution):
     energy, forces, stress = [], [], []
     for k in tested:
         jacobian, labels, scales = rows[k]
-        residual = jacobian.T @ solution - labels
-        energy.append(residual[0] / scales[0])
-        forces.append(residual[1:-9] / scales[1])
-        stress.append(residual[-9:] / scales[2])
+        residual = (jacobian.T @ solution - labels) / scales
+        energy.append(residual[0])
+        forces.append(residual[1:-9])
+        stress.append(residual[-9:])
     energy = np.array(energy)
     for group in np.unique(groups[tested]):
         energy[groups[tested] == group] -= energy[groups[tested] == group].mean()

@@ -22,10 +22,10 @@ from scipy.linalg import qr
 import anharmonic as ah
 from anharmonic.fitting import calibrate, compare
 from anharmonic.fitting.config import FitConfig
-from anharmonic.fitting.fit import _split
-from anharmonic.fitting.linear import NormalEquations
-from anharmonic.fitting.prediction import Weights, device_batches
-from anharmonic.fitting.uncertainty import Batches, _scales, kinds_of
+from anharmonic.fitting.fit import divide
+from anharmonic.fitting.linear import Batches, NormalEquations, kinds_of
+from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.uncertainty import _scales
 from anharmonic.interfaces.calibration_figures import draw_reliabilities, draw_roc
 from anharmonic.potential import precision
 from anharmonic.potential.domain import n_low
@@ -45,7 +45,7 @@ def parts_of_fit(potential):
     """Training, validation and held-out frames of the shipped potential."""
     config = FitConfig.read(library_folder() / "CsPbBr3" / "fit.toml")
     dataset = config.dataset(potential.crystal)
-    return _split(dataset, config.fit["validation"], config.test, config.fit["seed"])
+    return divide(dataset, config.fit["validation"], config.test, config.fit["seed"], "frame")
 
 
 # --- calibration ---
@@ -75,7 +75,7 @@ def bootstrap(potential, training):
     with precision("float64"):
         lattice = potential.lattice
         equations = NormalEquations(potential.basis, lattice, len(training.groups), split=False)
-        batches = Batches(device_batches(training, lattice.topology, Weights()), training)
+        batches = Batches.of_dataset(training, lattice.topology, Weights())
         rows = list(batches.rows(equations))
     n, rng = equations.n_weights, np.random.default_rng(0)
     squares = np.array([j @ j.T for j, _, _ in rows])

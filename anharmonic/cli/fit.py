@@ -63,12 +63,6 @@ weight_decay = 1e-4
 """
 
 
-def _print_example(wanted: bool):
-    if wanted:
-        print(EXAMPLE, end="")
-        raise typer.Exit
-
-
 def fit(
     config: Annotated[Path, typer.Argument(help="fit.toml; `anharmonic fit --example` prints one with all keys.")],
     out: Annotated[
@@ -79,9 +73,7 @@ def fit(
         ),
     ] = None,
     quiet: opt.Quiet = False,
-    example: Annotated[
-        bool, typer.Option("--example", callback=_print_example, is_eager=True, help="Print a fit.toml and stop.")
-    ] = False,
+    example: opt.example_option(EXAMPLE, "fit.toml") = False,
 ):  # fmt: skip
     """Fit a potential to energies, forces and stresses.
 

@@ -38,21 +38,13 @@ calculator = "labels.py:calculator"  # a function that returns an ASE calculator
 """
 
 
-def _print_example(wanted: bool):
-    if wanted:
-        print(EXAMPLE, end="")
-        raise typer.Exit
-
-
 def learn(
     config: Annotated[Path, typer.Argument(help="learn.toml; `anharmonic learn --example` prints one with all keys.")],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", rich_help_panel=opt.OUTPUT, help="Folder for the rounds.")
     ] = Path("learn"),
     quiet: opt.Quiet = False,
-    example: Annotated[
-        bool, typer.Option("--example", callback=_print_example, is_eager=True, help="Print a learn.toml and stop.")
-    ] = False,
+    example: opt.example_option(EXAMPLE, "learn.toml") = False,
 ):  # fmt: skip
     """Learn actively: fit, sample, label what the fit does not know, and fit again.
 

@@ -1,8 +1,7 @@
 """What ``anharmonic learn`` shows: bars with rate and time left, a line for each round, the table, the figure."""
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from anharmonic.cli.terminal import messages, say, table
+from anharmonic.cli.screen.options import counting
+from anharmonic.cli.terminal import say, table
 
 COLUMNS = "round", "frames", "energy (meV/atom)", "forces (meV/Å)", "outside (%)", "highest grade", "labelled"
 
@@ -11,11 +10,10 @@ def tracker(quiet):
     """``track(items, text)`` with a progress bar."""
 
     def track(items, text):
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-        times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
-        console = messages()
-        with Progress(*columns, *times, console=console, disable=quiet or not console.is_terminal) as bar:
-            yield from bar.track(items, description=text)
+        with counting(text, quiet) as tell:
+            for done, item in enumerate(items):
+                tell(done, len(items))
+                yield item
 
     return track
 

@@ -10,6 +10,19 @@ from anharmonic.errors import AnharmonicError
 SYSTEM, SAMPLING, ENSEMBLE, OUTPUT = "System", "Sampling", "Ensemble", "Output"
 """Panels of the help."""
 
+
+def example_option(text, name):
+    """Type of an option ``--example`` that prints the text of a file and ends the command."""
+
+    def show(wanted: bool):
+        if wanted:
+            print(text, end="")
+            raise typer.Exit
+
+    shown = typer.Option("--example", callback=show, is_eager=True, help=f"Print a {name} and stop.")
+    return Annotated[bool, shown]
+
+
 PotentialName = Annotated[str, typer.Argument(help="Name of a shipped potential, or the path of a potential file.")]
 SupercellShape = Annotated[
     tuple[str, str, str] | None,

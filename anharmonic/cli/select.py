@@ -56,12 +56,6 @@ hidden = [8]
 """
 
 
-def _print_example(wanted: bool):
-    if wanted:
-        print(EXAMPLE, end="")
-        raise typer.Exit
-
-
 def select(
     config: Annotated[Path, typer.Argument(help="select.toml; `anharmonic select --example` prints one.")],
     out: Annotated[Path, opt.out_option("results, tables and figures; an unfinished selection there goes on")],
@@ -72,9 +66,7 @@ def select(
         bool, typer.Option("--learning-curve", help="Errors against the number of frames instead of the comparison.")
     ] = False,
     quiet: opt.Quiet = False,
-    example: Annotated[
-        bool, typer.Option("--example", callback=_print_example, is_eager=True, help="Print a select.toml and stop.")
-    ] = False,
+    example: opt.example_option(EXAMPLE, "select.toml") = False,
 ):  # fmt: skip
     """Compare sets of clusters, orders, nets and architectures by cross-validation.
 

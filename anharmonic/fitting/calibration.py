@@ -6,9 +6,9 @@ import numpy as np
 from scipy.stats import norm
 
 from anharmonic.conventions import GPA
-from anharmonic.fitting.linear import NormalEquations
-from anharmonic.fitting.prediction import Weights, device_batches
-from anharmonic.fitting.uncertainty import FIXED, LEVELS, Batches, is_free, kinds_of
+from anharmonic.fitting.linear import Batches, NormalEquations, kinds_of, label_scales
+from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.uncertainty import FIXED, LEVELS, is_free
 from anharmonic.potential.posterior import KINDS
 from anharmonic.potential.potential import precision
 
@@ -118,15 +118,11 @@ def calibration_table(calibrations):
 
 def _variance_rows(potential, dataset, equations):
     """By frame: its group, what the directions of the posterior do to its labels (n_directions, n_labels), kinds."""
-    batches = Batches(device_batches(dataset, potential.lattice.topology, Weights()), dataset)
-    indices = np.concatenate([batch.indices for batch in dataset.batches()])
     rows = {}
-    for k, (jacobian, _, frame) in zip(indices, batches.rows(equations), strict=True):
-        kinds, scales = (
-            kinds_of(frame),
-            (frame.frames.energy_scale, frame.frames.force_scale, frame.frames.stress_scale),
-        )
-        scale = np.concatenate([[1.0], np.concatenate(scales)])[kinds + 1]
-        slopes = potential.posterior.factor.T @ jacobian[: equations.n_weights] / np.where(kinds < 0, 1.0, scale)
-        rows[int(k)] = int(frame.frames.group[0]), slopes, kinds
+    batches = Batches.of_dataset(dataset, potential.lattice.topology, Weights())
+    for index, (jacobian, _, frame) in batches.indexed_rows(equations):
+        kinds = kinds_of(frame)
+        scale = np.where(kinds < 0, 1.0, label_scales(frame))
+        slopes = potential.posterior.factor.T @ jacobian[: equations.n_weights] / scale
+        rows[index] = int(frame.frames.group[0]), slopes, kinds
     return rows

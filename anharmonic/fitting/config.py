@@ -108,15 +108,7 @@ class FitConfig:
             If the file cannot be read, or a section, key or value is not known or missing.
         """
         path = Path(path)
-        content = load_toml(path)
-        check_keys(content, KEYS, path, "sections")
-        for name in KEYS:
-            if name not in content:
-                raise AnharmonicError(f"{path} has no section [{name}]; it takes {', '.join(KEYS)}")
-        tables = content["data"] if isinstance(content["data"], list) else [content["data"]]
-        for name, table in [*((n, content[n]) for n in KEYS if n != "data"), *(("data", table) for table in tables)]:
-            check_section(path, name, table)
-        sources = tuple(data_source(path, table) for table in tables)
+        content, sources = read_sections(path, KEYS, KEYS)
         settings = dict(content["fit"])
         if settings.get("model", MODELS[0]) not in MODELS:
             raise AnharmonicError(f"{path}: model of [fit] is one of {', '.join(MODELS)}; found {settings['model']!r}")
@@ -124,10 +116,7 @@ class FitConfig:
         if isinstance(test, str | list):
             test = replace(sources[0], paths=_paths(path, test))
         settings = {name: fit_record(path, name, value) for name, value in settings.items()}
-        crystal = dict(content["crystal"])
-        if "file" in crystal:
-            crystal["file"] = path.parent / crystal["file"]
-        return cls(path, crystal, content["basis"], settings, sources, test)
+        return cls(path, content["crystal"], content["basis"], settings, sources, test)
 
     def reference(self):
         """The reference crystal."""
@@ -182,6 +171,38 @@ def load_toml(path):
         raise AnharmonicError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise AnharmonicError(f"{path} is no TOML file: {error}") from error
+
+
+def read_sections(path, keys, needed):
+    """Content of a TOML file about a crystal and data, and its data sources; everything is checked against `keys`.
+
+    Parameters
+    ----------
+    path : Path
+        Paths in it are relative to it.
+    keys : dict
+        Sections, their keys, and the types of the values.
+    needed : iterable of str
+        Sections that must be there.
+
+    Raises
+    ------
+    AnharmonicError
+        If the file cannot be read, or a section, key or value is not known or missing.
+    """
+    content = load_toml(path)
+    check_keys(content, keys, path, "sections")
+    for name in needed:
+        if name not in content:
+            raise AnharmonicError(f"{path} has no section [{name}]; it takes {', '.join(keys)}")
+    tables = content["data"] if isinstance(content["data"], list) else [content["data"]]
+    single = [name for name in keys if name in content and name != "data"]
+    for name, table in [*((n, content[n]) for n in single), *(("data", table) for table in tables)]:
+        check_section(path, name, table, keys)
+    crystal = dict(content["crystal"])
+    if "file" in crystal:
+        crystal["file"] = path.parent / crystal["file"]
+    return content | {"crystal": crystal}, tuple(data_source(path, table) for table in tables)
 
 
 def check_keys(table, known, path, what):

@@ -12,12 +12,13 @@ from anharmonic.data.trajectories import leaks
 from anharmonic.errors import AnharmonicError, DatasetError
 from anharmonic.fitting.calibration import calibrate, calibration_table
 from anharmonic.fitting.errors import compare, error_report, report_table
-from anharmonic.fitting.linear import NormalEquations, with_linear_weights
+from anharmonic.fitting.linear import Batches, NormalEquations
 from anharmonic.fitting.prediction import Weights, device_batches
 from anharmonic.fitting.training import Schedule, train
-from anharmonic.fitting.uncertainty import Batches, fit_domain, fit_posterior
+from anharmonic.fitting.uncertainty import fit_domain, fit_posterior
 from anharmonic.potential.features import Features
 from anharmonic.potential.lattice import LatticePotential
+from anharmonic.potential.linear_weights import with_linear_weights
 from anharmonic.potential.models import MODELS, ClusterModel, Expansion, Network, SiteModel, Wall, site_descriptor
 from anharmonic.potential.potential import Potential, precision
 from anharmonic.potential.topology import Topology
@@ -147,8 +148,8 @@ def fit(
     comparisons = {part: compare(potential, data) for part, data in parts.items()}
     report = {part: error_report(comparison) for part, comparison in comparisons.items()}
     potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
-    held_out = [part for part in ("validation", "test") if part in parts]
-    calibrations = {part: calibrate(potential, parts[part], comparisons[part], equations) for part in held_out}
+    judged = [part for part in ("validation", "test") if part in parts]
+    calibrations = {part: calibrate(potential, parts[part], comparisons[part], equations) for part in judged}
     potential.metadata["calibration"] = {part: c.record() for part, c in calibrations.items()}
     return FitResult(potential, report, comparisons, curve, leaks(parts), calibrations)
 

@@ -9,8 +9,7 @@ after every choice, so that structures that tell the same are not chosen togethe
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
-from anharmonic.fitting.linear import NormalEquations
-from anharmonic.fitting.prediction import device_batches
+from anharmonic.fitting.linear import Batches, NormalEquations, by_label, label_scales
 from anharmonic.potential.potential import precision
 
 
@@ -35,11 +34,9 @@ def unit_predictions(basis, lattice, dataset, weights):
     found = [None] * len(dataset)
     with precision("float64"):
         equations = NormalEquations(basis, lattice, 0)
-        batches = device_batches(dataset, lattice.topology, weights)
-        for batch, host in zip(batches, dataset.batches(), strict=True):
-            rows = equations.rows(batch, host.supercell)
-            for index, (jacobian, _, frame) in zip(host.indices, rows, strict=True):
-                found[index] = jacobian / _relative_scale(frame, basis.crystal.n_sites, weights)
+        batches = Batches.of_dataset(dataset, lattice.topology, weights)
+        for index, (jacobian, _, frame) in batches.indexed_rows(equations):
+            found[index] = jacobian / _in_tolerances(frame, basis.crystal.n_sites, weights)
     return found
 
 
@@ -88,12 +85,9 @@ def _updated(covariance, jacobian):
     return covariance - pulled @ np.linalg.solve(np.eye(jacobian.shape[1]) + jacobian.T @ pulled, pulled.T)
 
 
-def _relative_scale(frame, n_sites, weights):
-    """What the scales of a loss add to one over the tolerances, by label of a frame."""
-    frames, n_atoms = frame.frames, frame.n_cells * n_sites
-    scales = (
-        float(frames.energy_scale[0]) * weights.energy_tolerance * n_atoms,
-        float(frames.force_scale[0]) * weights.force_tolerance,
-        float(frames.stress_scale[0]) * weights.stress_tolerance,
-    )
-    return np.repeat(scales, (1, frames.forces.size, 9))
+def _in_tolerances(frame, n_sites, weights):
+    """What the scales of a loss add to one over the tolerances, by label of a frame; 1 for labels that do not count."""
+    per_atom = weights.energy_tolerance * frame.n_cells * n_sites
+    scales = label_scales(frame)
+    relative = scales * by_label(frame, per_atom, weights.force_tolerance, weights.stress_tolerance)
+    return np.where(scales > 0, relative, 1.0)

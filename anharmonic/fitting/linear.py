@@ -9,14 +9,12 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from anharmonic.clusters import ClusterBasis
-from anharmonic.fitting.prediction import labels_of, predict, scale
+from anharmonic.fitting.prediction import device_batches, labels_of, predict, scale
 from anharmonic.potential.features import Features
 from anharmonic.potential.lattice import LatticePotential
-from anharmonic.potential.linear_weights import is_linear, linear_weights, with_linear_weights
+from anharmonic.potential.linear_weights import linear_weights, with_linear_weights
 from anharmonic.potential.models import ClusterModel
 from anharmonic.potential.topology import Topology
-
-__all__ = ["NormalEquations", "is_linear", "linear_weights", "with_linear_weights"]
 
 
 class NormalEquations:
@@ -83,6 +81,59 @@ class NormalEquations:
         diagonal = np.full(len(self.target), strength)
         diagonal[self.n_weights :] = 1e-12
         return cho_factor(self.matrix + np.diag(diagonal))
+
+
+class Batches:
+    """Frames on the device with their supercells: what normal equations are made of.
+
+    Parameters
+    ----------
+    device : list of DeviceBatch
+    dataset : Dataset
+        The same frames.
+    """
+
+    def __init__(self, device, dataset):
+        host = dataset.batches() if device else []
+        self.pairs = list(zip(device, [batch.supercell for batch in host], strict=True))
+        self.indices = [int(k) for batch in host for k in batch.indices]
+
+    @classmethod
+    def of_dataset(cls, dataset, topology, weights):
+        """All frames of a data set; see `device_batches`."""
+        return cls(device_batches(dataset, topology, weights), dataset)
+
+    def add_to(self, equations):
+        """Add all frames to `NormalEquations`; returns these."""
+        for batch, supercell in self.pairs:
+            equations.add(batch, supercell)
+        return equations
+
+    def rows(self, equations):
+        """`NormalEquations.rows` of all frames, in the order of `indices`."""
+        for batch, supercell in self.pairs:
+            yield from equations.rows(batch, supercell)
+
+    def indexed_rows(self, equations):
+        """``(index in the data set, row)`` of all frames."""
+        return zip(self.indices, self.rows(equations), strict=True)
+
+
+def label_scales(frame):
+    """What the loss multiplies each label of a frame's row by, shape (n_labels,); 0 where there is none."""
+    frames = frame.frames
+    scales = frames.energy_scale[0], frames.force_scale[0], frames.stress_scale[0]
+    return by_label(frame, *(float(x) for x in scales))
+
+
+def kinds_of(frame):
+    """Which kind, energy (0), forces or stress (2), each label of a frame's row is of; -1 where there is none."""
+    return np.where(label_scales(frame) > 0, by_label(frame, 0, 1, 2), -1)
+
+
+def by_label(frame, energy, forces, stress):
+    """Three values repeated as the labels of a frame's row: an energy, its forces, nine components of stress."""
+    return np.repeat([energy, forces, stress], (1, frame.frames.forces.size, 9))
 
 
 def _pieces(basis, lattice):

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import optax
 
-from anharmonic.fitting.linear import is_linear
 from anharmonic.fitting.prediction import loss
+from anharmonic.potential.linear_weights import is_linear
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from scipy.stats import norm
 
-from anharmonic.fitting.linear import NormalEquations
+from anharmonic.fitting.linear import NormalEquations, kinds_of
 from anharmonic.potential.domain import Domain, n_low
 from anharmonic.potential.linear_weights import linear_weights
 from anharmonic.potential.models import Network
@@ -20,31 +20,6 @@ what is left there is the noise of the labels."""
 
 LEVELS = (0.5, 0.68, 0.9, 0.95)
 """Intervals of a normal distribution that are looked at: the shares of errors that should lie within."""
-
-
-class Batches:
-    """Frames on the device with their supercells: what normal equations are made of.
-
-    Parameters
-    ----------
-    device : list of DeviceBatch
-    dataset : Dataset
-        The same frames.
-    """
-
-    def __init__(self, device, dataset):
-        self.pairs = list(zip(device, [b.supercell for b in dataset.batches()], strict=True)) if device else []
-
-    def add_to(self, equations):
-        """Add all frames to `NormalEquations`; returns these."""
-        for batch, supercell in self.pairs:
-            equations.add(batch, supercell)
-        return equations
-
-    def rows(self, equations):
-        """`NormalEquations.rows` of all frames."""
-        for batch, supercell in self.pairs:
-            yield from equations.rows(batch, supercell)
 
 
 def fit_posterior(basis, lattice, offsets, equations, strength, training, held_out):
@@ -94,13 +69,6 @@ def fit_domain(basis, lattice, batches):
         phi = _environments(lattice, batch, low)
         found += list(np.asarray(phi, float))
     return Domain.of_environments(found, basis.crystal.site_classes)
-
-
-def kinds_of(frame):
-    """Which kind, as an index of `KINDS`, each label of a frame's row is of; -1 where there is none."""
-    sizes = 1, frame.frames.forces.size, 9
-    scales = frame.frames.energy_scale[0], frame.frames.force_scale[0], frame.frames.stress_scale[0]
-    return np.repeat([k if scale > 0 else -1 for k, scale in enumerate(scales)], sizes)
 
 
 def _errors(row, solution, covariance, known, seen_by_none):

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import ase.io
@@ -42,21 +43,11 @@ class AseLabeller:
     def label(self, atoms, folder):
         """A copy of `atoms` with energy, forces and stress."""
         atoms = atoms.copy()
-        atoms.calc = self._calculator()
+        atoms.calc = _function_of(self.file, self.function)()
         forces, stress = atoms.get_forces(), atoms.get_stress(voigt=False)
         energy = atoms.get_potential_energy(force_consistent=True)
         atoms.calc = SinglePointCalculator(atoms, energy=energy, free_energy=energy, forces=forces, stress=stress)
         return atoms
-
-    def _calculator(self):
-        if not self.file.is_file():
-            raise AnharmonicError(f"no file {self.file} with the calculator {self.function}")
-        spec = importlib.util.spec_from_file_location("labeller", self.file)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        if not hasattr(module, self.function):
-            raise AnharmonicError(f"{self.file} has no function {self.function}() that returns an ASE calculator")
-        return getattr(module, self.function)()
 
 
 @dataclass(frozen=True)
@@ -178,6 +169,19 @@ def labeller_of(path, table):
         if not file.is_file():
             raise AnharmonicError(f"{path}: no file {file}")
     return VaspLabeller(kspacing=table.get("kspacing"), **files)
+
+
+@cache
+def _function_of(file, name):
+    """A function of a Python file, which is run once."""
+    if not file.is_file():
+        raise AnharmonicError(f"no file {file} with the calculator {name}")
+    spec = importlib.util.spec_from_file_location("labeller", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        raise AnharmonicError(f"{file} has no function {name}() that returns an ASE calculator")
+    return getattr(module, name)
 
 
 def _mesh(atoms, spacing):

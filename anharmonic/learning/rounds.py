@@ -18,6 +18,7 @@ from anharmonic.learning.labellers import Waiting
 from anharmonic.learning.sampling import sample
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
+from anharmonic.sweep.start import start_at_rest
 
 DIGITS = 8
 """Of positions in files."""
@@ -92,8 +93,11 @@ class Learner:
     def _sample(self, here):
         """Candidates (configurations with grades), and what the runs say."""
         potential, grades, candidates, ended = load(here / "potential.h5"), [], [], []
+        starts = {cell: start_at_rest(potential, cell) for cell in self.plan.supercells}
         for name, cell, temperature in self.track(list(self.plan.runs()), f"{here.name}: sampling"):
-            seen, reason = sample(potential, self.plan, here / f"{name}.h5", cell, temperature, self.stop)
+            (here / name).mkdir(exist_ok=True)
+            file = here / name / "run.h5"
+            seen, reason = sample(potential, self.plan, file, starts[cell], temperature, self.stop)
             grades += [grade for _, grade in seen]
             candidates += [(c, g, name) for c, g in seen if self.plan.above < g <= self.plan.below]
             ended += [f"{name}: {reason}"] if reason else []

@@ -5,10 +5,9 @@ from dataclasses import replace
 from anharmonic.errors import ExtrapolationError, FileFormatError, RunFileError
 from anharmonic.sampling.runfile import read_snapshots
 from anharmonic.sweep.simulation import simulate
-from anharmonic.sweep.start import start_at_rest
 
 
-def sample(potential, plan, file, supercell, temperature, stop=lambda: None):
+def sample(potential, plan, file, start, temperature, stop=lambda: None):
     """Structures along molecular dynamics, as far as it stays near the fitted data.
 
     Parameters
@@ -17,7 +16,8 @@ def sample(potential, plan, file, supercell, temperature, stop=lambda: None):
     plan : LearnPlan
     file : Path
         Run file; a finished one is read.
-    supercell : 3x3 nested tuple
+    start : tuple of (Configuration, str)
+        As of `start_at_rest`.
     temperature : float
         K.
     stop : callable
@@ -29,7 +29,7 @@ def sample(potential, plan, file, supercell, temperature, stop=lambda: None):
     str
         Why the run ended early; empty if it did not.
     """
-    reason, start = "", start_at_rest(potential, supercell)
+    reason = ""
     try:
         simulate(
             potential, start, file, stop=stop, max_extrapolation=plan.below,

@@ -9,9 +9,9 @@ import anharmonic as ah
 from anharmonic.fitting import calibrate, calibration_table, compare, fit
 from anharmonic.fitting.calibration import Calibration
 from anharmonic.fitting.fit import divide, untrained
-from anharmonic.fitting.linear import NormalEquations
-from anharmonic.fitting.prediction import Weights, device_batches
-from anharmonic.fitting.uncertainty import LEVELS, Batches, _errors, kinds_of
+from anharmonic.fitting.linear import Batches, NormalEquations, kinds_of
+from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.uncertainty import LEVELS, _errors
 from anharmonic.potential import precision
 from anharmonic.potential.library import library_folder
 from anharmonic.potential.linear_weights import linear_weights
@@ -42,7 +42,7 @@ def problem(labels, fitted):
     basis = fitted.potential.basis
     with precision("float64"):
         lattice = untrained(basis, parts["training"])
-        training = Batches(device_batches(parts["training"], lattice.topology, Weights()), parts["training"])
+        training = Batches.of_dataset(parts["training"], lattice.topology, Weights())
         equations = training.add_to(NormalEquations(basis, lattice, len(labels.groups)))
         rows = list(training.rows(equations))
     return SimpleNamespace(parts=parts, lattice=lattice, training=training, equations=equations, rows=rows)

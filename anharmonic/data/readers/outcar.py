@@ -32,7 +32,7 @@ NO_CONVERGENCE = ("EDIFF was not reached", "hard stop was set")
 def read_outcar(path):
     """Read all electronically converged ionic steps of an OUTCAR.
 
-    Energies are VASP's free energy (``TOTEN``), to which the forces belong.
+    Energies are VASP's free energy (``TOTEN``), to which the forces belong; the energy at zero smearing is left out.
     Positions carry five decimals; a vasprun.xml of the same run is better.
 
     Returns
@@ -54,7 +54,7 @@ def read_outcar(path):
             _check_convergence(chunk.lines, head)
             structure = label_atoms(chunk.build(), source)
             _check_rows(chunk.lines, len(structure.atoms))
-            structures.append(replace(structure, energy_name="free energy (TOTEN)"))
+            structures.append(replace(structure, energy_name="free energy (TOTEN)", info={}))
         except Exception as error:  # the same
             refusals.append(refusal_of(source, error, "ASE reads no structure from this ionic step ({})"))
     if problem or _begun(text) > len(chunks):

@@ -14,10 +14,8 @@ from anharmonic.fitting.config import (
     TEXT,
     FitConfig,
     check_keys,
-    check_section,
-    data_source,
     fit_record,
-    load_toml,
+    read_sections,
 )
 from anharmonic.fitting.prediction import Weights
 from anharmonic.fitting.selection.design import ARCHITECTURES
@@ -114,23 +112,11 @@ class SelectionPlan:
             If the file cannot be read, or a section, key or value is not known or missing.
         """
         path = Path(path)
-        content = load_toml(path)
-        check_keys(content, SECTIONS, path, "sections")
-        for name in ("crystal", "data", "selection"):
-            if name not in content:
-                raise AnharmonicError(f"{path} has no section [{name}]; it takes {', '.join(SECTIONS)}")
-        tables = content["data"] if isinstance(content["data"], list) else [content["data"]]
-        single = [name for name in content if name != "data"]
-        for name, table in [*((n, content[n]) for n in single), *(("data", table) for table in tables)]:
-            check_section(path, name, table, SECTIONS)
-        sources = tuple(data_source(path, table) for table in tables)
-        crystal = dict(content["crystal"])
-        if "file" in crystal:
-            crystal["file"] = path.parent / crystal["file"]
+        content, sources = read_sections(path, SECTIONS, ("crystal", "data", "selection"))
         values = {key: _value(path, key, value) for key, value in content["selection"].items()}
         if not values.get("clusters"):
             raise AnharmonicError(f"{path}: [selection.clusters] names at least one set of clusters")
-        plan = cls(FitConfig(path, crystal, {}, {}, sources, 0.0), **values)
+        plan = cls(FitConfig(path, content["crystal"], {}, {}, sources, 0.0), **values)
         plan._check(path)
         return plan._with_curve(path, content.get("learning_curve"))
 
