@@ -18,10 +18,11 @@ from anharmonic.conventions import GPA
 from anharmonic.fitting import Weights
 from anharmonic.fitting.config import FitConfig
 from anharmonic.fitting.fit import untrained
-from anharmonic.fitting.information import choose, unit_predictions
-from anharmonic.fitting.linear import Batches, NormalEquations, by_label, label_scales
+from anharmonic.fitting.geometry import Geometry
+from anharmonic.fitting.information import choose, in_tolerances
+from anharmonic.fitting.statistics import Statistics
+from anharmonic.fitting.unit_predictions import UnitPredictions
 from anharmonic.interfaces.style import COLOURS, PAGE, figure
-from anharmonic.potential.potential import precision
 
 SIZES = (20, 30, 40, 50, 63, 80, 100, 126)
 NAMES = ("energy (meV/atom)", "forces (meV/A)", "stress (GPa)")
@@ -33,18 +34,15 @@ def rows_of(config):
     dataset = config.dataset(config.reference())
     _, test = config.parts(dataset)
     basis, weights = ClusterBasis(dataset.crystal, **config.basis), config.fit.get("weights") or Weights()
-    rows = [None] * len(dataset)
-    with precision("float64"):
-        lattice = untrained(basis, dataset)
-        equations = NormalEquations(basis, lattice, len(dataset.groups))
-        batches = Batches.of_dataset(dataset, lattice.topology, weights)
-        for index, (jacobian, labels, frame) in batches.indexed_rows(equations):
-            n_atoms = frame.n_cells * dataset.crystal.n_sites
-            rows[index] = jacobian, labels, label_scales(frame) * by_label(frame, n_atoms, 1, 1)
+    geometry, n_sites = Geometry(basis), dataset.crystal.n_sites
+    model = untrained(basis, Statistics.of_dataset(geometry, dataset))
+    rows, unit = [], UnitPredictions(geometry, model)
+    for row in unit.rows(dataset, weights):
+        rows.append((*row.scaled(), row.scales * row.by_kind(row.n_cells * n_sites, 1, 1)))
     held_out = {frame.source for frame in test.frames}
     is_test = np.array([frame.source in held_out for frame in dataset.frames])
     groups = np.array([dataset.groups.index(frame.group) for frame in dataset.frames])
-    return rows, is_test, groups, equations.n_weights, unit_predictions(basis, lattice, dataset, weights)
+    return rows, is_test, groups, unit.n_weights, in_tolerances(basis, model, dataset, weights)
 
 
 def fitted(rows, chosen, n_weights, ridge):

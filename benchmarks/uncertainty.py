@@ -23,9 +23,10 @@ import anharmonic as ah
 from anharmonic.fitting import calibrate, compare
 from anharmonic.fitting.config import FitConfig
 from anharmonic.fitting.fit import divide
-from anharmonic.fitting.linear import Batches, NormalEquations, kinds_of
+from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.prediction import Weights
 from anharmonic.fitting.uncertainty import _scales
+from anharmonic.fitting.unit_predictions import Row, UnitPredictions
 from anharmonic.interfaces.calibration_figures import draw_reliabilities, draw_roc
 from anharmonic.potential import precision
 from anharmonic.potential.domain import n_low
@@ -72,23 +73,20 @@ def scales_of(potential):
 
 def bootstrap(potential, training):
     """A `Posterior` from refits to frames drawn with repetition, scaled by errors of frames that were not drawn."""
-    with precision("float64"):
-        lattice = potential.lattice
-        equations = NormalEquations(potential.basis, lattice, len(training.groups), split=False)
-        batches = Batches.of_dataset(training, lattice.topology, Weights())
-        rows = list(batches.rows(equations))
-    n, rng = equations.n_weights, np.random.default_rng(0)
-    squares = np.array([j @ j.T for j, _, _ in rows])
-    targets = np.array([j @ y for j, y, _ in rows])
+    unit = UnitPredictions(Geometry(potential.basis), potential.model)
+    rows = list(unit.rows(training, Weights()))
+    n, rng = unit.n_weights, np.random.default_rng(0)
+    squares = np.array([j @ j.T for j, _ in map(Row.scaled, rows)])
+    targets = np.array([j @ y for j, y in map(Row.scaled, rows)])
     prior = np.diag(np.r_[np.full(n, potential.metadata["ridge"]), np.full(len(targets[0]) - n, 1e-12)])
     times = np.array(
         [np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows)) for _ in range(N_BOOTSTRAP)]
     )
     solutions = np.array([np.linalg.solve(prior + np.tensordot(t, squares, 1), t @ targets) for t in times])
     errors, variances, kinds = [], [], []
-    for k, (jacobian, labels, frame) in enumerate(rows):
-        predictions = solutions[times[:, k] == 0] @ jacobian
-        kind = kinds_of(frame)
+    for k, row in enumerate(rows):
+        jacobian, labels = row.scaled()
+        predictions, kind = solutions[times[:, k] == 0] @ jacobian, row.kinds
         kind[0] = -1  # energies need the offsets of their groups, which some draws lack
         errors.append((predictions.mean(axis=0) - labels)[kind >= 0])
         variances.append(predictions.var(axis=0)[kind >= 0])

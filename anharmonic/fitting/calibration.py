@@ -6,11 +6,11 @@ import numpy as np
 from scipy.stats import norm
 
 from anharmonic.conventions import GPA
-from anharmonic.fitting.linear import Batches, NormalEquations, kinds_of, label_scales
+from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.prediction import Weights
 from anharmonic.fitting.uncertainty import FIXED, LEVELS, is_free
+from anharmonic.fitting.unit_predictions import UnitPredictions
 from anharmonic.potential.posterior import KINDS
-from anharmonic.potential.potential import precision
 
 UNITS = {"energy": ("meV/atom", 1000.0), "forces": ("meV/A", 1000.0), "stress": ("GPa", 1.0 / GPA)}
 
@@ -63,7 +63,7 @@ class Calibration:
         }
 
 
-def calibrate(potential, dataset, comparison, equations=None):
+def calibrate(potential, dataset, comparison):
     """The `Calibration` of a potential with a posterior on frames that it was not fitted to.
 
     Parameters
@@ -72,16 +72,13 @@ def calibrate(potential, dataset, comparison, equations=None):
     dataset : Dataset
     comparison : Comparison
         Of the same frames, energies centred by group.
-    equations : NormalEquations, optional
-        Of the fit: they have compiled what is needed.
     """
-    with precision("float64"):
-        equations = equations or NormalEquations(potential.basis, potential.lattice, 0, last_layers=True, split=False)
-        rows = _variance_rows(potential, dataset, equations)
+    unit = UnitPredictions(Geometry(potential.basis), potential.model, last_layers=True)
     scales, found = potential.posterior.scales, {kind: ([], []) for kind in KINDS}
     frames = np.full((len(dataset), 2), np.nan)
     by_group = {}
-    for k, (group, sensitivity, kinds) in rows.items():
+    for k, row in enumerate(unit.rows(dataset, Weights(), offsets=False)):
+        sensitivity, kinds = potential.posterior.factor.T @ row.jacobian, row.kinds
         residuals = {1: comparison.forces[k], 2: comparison.stress[k]}
         for number, pairs in residuals.items():
             if (kinds == number).any():
@@ -91,8 +88,8 @@ def calibrate(potential, dataset, comparison, equations=None):
         if (kinds == 1).any() and is_free(found["forces"][1][-1]).any():
             frames[k] = [np.sqrt(np.mean(found["forces"][i][-1] ** 2)) for i in (1, 0)]
         if kinds[0] == 0:
-            n_atoms = dataset.frames[k].n_cells * comparison.n_sites
-            by_group.setdefault(group, []).append((sensitivity[:, 0] / n_atoms, np.diff(comparison.energy[k])[0]))
+            n_atoms = row.n_cells * comparison.n_sites
+            by_group.setdefault(row.group, []).append((sensitivity[:, 0] / n_atoms, np.diff(comparison.energy[k])[0]))
     for members in (m for m in by_group.values() if len(m) > 1):
         slopes = np.array([slope for slope, _ in members])
         found["energy"][0].append(np.array([error for _, error in members]))
@@ -114,15 +111,3 @@ def calibration_table(calibrations):
             sizes = f"{row['rms_error']:>13.3g}{row['rms_deviation']:>11.3g} {UNITS[kind][0]}"
             lines.append(f"{f'{name}, {kind}':<26}{row['n']:>9}{shares}{sizes}")
     return "\n".join(lines)
-
-
-def _variance_rows(potential, dataset, equations):
-    """By frame: its group, what the directions of the posterior do to its labels (n_directions, n_labels), kinds."""
-    rows = {}
-    batches = Batches.of_dataset(dataset, potential.lattice.topology, Weights())
-    for index, (jacobian, _, frame) in batches.indexed_rows(equations):
-        kinds = kinds_of(frame)
-        scale = np.where(kinds < 0, 1.0, label_scales(frame))
-        slopes = potential.posterior.factor.T @ jacobian[: equations.n_weights] / scale
-        rows[index] = int(frame.frames.group[0]), slopes, kinds
-    return rows

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-import equinox as eqx
 import numpy as np
 
 from anharmonic.conventions import GPA
-from anharmonic.fitting.prediction import Weights, device_batches, predict
-from anharmonic.potential.potential import precision
+from anharmonic.data.batches import relative_energy
 
 WINDOW = 0.025
 N_WINDOWS = 6
@@ -51,18 +49,14 @@ def compare(potential, dataset, offsets=None):
     n_sites = dataset.crystal.n_sites
     energy, stress = np.full((len(dataset), 2), np.nan), np.full((len(dataset), 9, 2), np.nan)
     forces, groups = [np.zeros((0, 2))] * len(dataset), np.zeros(len(dataset), int)
-    with precision("float64"):
-        batches = device_batches(dataset, potential.lattice.topology, Weights())
-        for batch, host in zip(batches, dataset.batches(), strict=True):
-            e, f, s = (np.asarray(x) for x in eqx.filter_jit(predict)(potential.lattice, batch))
-            for k, index in enumerate(host.indices):
-                groups[index] = host.group_index[k]
-                if host.has_energy[k]:
-                    energy[index] = np.array([host.energy[k], e[k]]) / batch.n_cells
-                if host.has_forces[k]:
-                    forces[index] = np.stack([host.forces[k].ravel(), f[k].ravel()], axis=1)
-                if host.has_stress[k]:
-                    stress[index] = np.stack([host.stress[k].ravel(), s[k].ravel()], axis=1)
+    for k, frame in enumerate(dataset):
+        found, groups[k] = potential.evaluate(frame.configuration), dataset.groups.index(frame.group)
+        if frame.energy is not None:
+            energy[k] = np.array([relative_energy(frame, dataset.energy_offset), found["energy"]]) / frame.n_cells
+        if frame.forces is not None:
+            forces[k] = np.stack([np.ravel(frame.forces), found["forces"].ravel()], axis=1)
+        if frame.stress is not None:
+            stress[k] = np.stack([np.ravel(frame.stress), found["stress"].ravel()], axis=1)
     energy = _with_offsets(energy, groups, offsets) / n_sites
     return Comparison(energy, forces, stress, [frame.phase for frame in dataset], n_sites)
 

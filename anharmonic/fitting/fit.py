@@ -3,31 +3,31 @@
 import time
 from dataclasses import asdict, dataclass, field
 
-import equinox as eqx
 import jax
 import numpy as np
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 
 from anharmonic.data.trajectories import leaks
 from anharmonic.errors import AnharmonicError, DatasetError
 from anharmonic.fitting.calibration import calibrate, calibration_table
 from anharmonic.fitting.errors import compare, error_report, report_table
-from anharmonic.fitting.linear import Batches, NormalEquations
-from anharmonic.fitting.prediction import Weights, device_batches
+from anharmonic.fitting.geometry import Geometry
+from anharmonic.fitting.linear import NormalEquations
+from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.statistics import Statistics
 from anharmonic.fitting.training import Schedule, train
-from anharmonic.fitting.uncertainty import fit_domain, fit_posterior
-from anharmonic.potential.features import Features
-from anharmonic.potential.lattice import LatticePotential
+from anharmonic.fitting.uncertainty import fit_posterior
+from anharmonic.fitting.unit_predictions import UnitPredictions
+from anharmonic.potential.domain import Domain
 from anharmonic.potential.linear_weights import with_linear_weights
-from anharmonic.potential.models import MODELS, ClusterModel, Expansion, Network, SiteModel, Wall, site_descriptor
-from anharmonic.potential.potential import Potential, precision
-from anharmonic.potential.topology import Topology
+from anharmonic.potential.models import MODELS, ClusterModel, Expansion, Network, SiteModel, Wall
+from anharmonic.potential.potential import Potential
 
 RIDGE_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 RIDGE_MARGIN = 1.02
 """The strongest ridge whose validation loss is within this factor of the best is taken."""
 
-WALL_MARGIN = 0.05
+WALL_MARGIN = 0.2
 """Share of its fitted range by which a pair may leave it before it meets its wall."""
 
 
@@ -118,38 +118,37 @@ def fit(
     weights, schedule, started = weights or Weights(), schedule or Schedule(), time.perf_counter()
     dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
     parts = divide(dataset, validation, test, seed, split_by)
-    with precision("float64"):
-        lattice = untrained(basis, parts["training"], model, hidden, seed)
-        training, held_out = (
-            device_batches(parts[p], lattice.topology, weights) if p in parts else []
-            for p in ("training", "validation")
-        )
-        equations = NormalEquations(basis, lattice, len(dataset.groups))
-        frames = [Batches(x, parts.get(p)) for x, p in ((training, "training"), (held_out, "validation"))]
-        frames[0].add_to(equations)
-        lattice, offsets, strength = _solve_linear(lattice, equations, frames[1], ridge)
-        curve = np.zeros((0, 3))
-        if model != "polynomial":
-            with _training_bar(schedule, progress) as on_check:
-                trained = train(lattice, offsets, training, held_out, schedule, on_check)
-            lattice, curve = eqx.tree_at(lambda x: x.model, lattice, trained.model), trained.curve
-            offsets = trained.offsets
-        posterior, equations = fit_posterior(basis, lattice, offsets, equations, strength, *frames)
-        domain = fit_domain(basis, lattice, training + held_out)
+    problem = _Problem(basis, parts, weights, progress)
+    found = problem.statistics("training")
+    bare = untrained(basis, found, model, hidden, seed)
+    unit = UnitPredictions(problem.geometry, bare)
+    equations = problem.equations(unit, "training")
+    strength = ridge if ridge is not None else problem.strongest(equations, unit)
+    solution, offsets = equations.solve(strength)
+    bare, curve = with_linear_weights(bare, solution), np.zeros((0, 3))
+    if model != "polynomial":
+        with _training_bar(schedule, progress) as on_check:
+            trained = train(basis, bare, offsets, parts, weights, schedule, on_check)
+        bare, offsets, curve = trained.model, trained.offsets, trained.curve
+        equations = problem.equations(UnitPredictions(problem.geometry, bare, last_layers=True), "training")
+    unit = UnitPredictions(problem.geometry, bare, last_layers=True)
+    posterior = fit_posterior(unit, offsets, equations, strength, parts["training"], parts.get("validation"), weights)
+    if "validation" in parts:
+        found = found.with_reach(problem.statistics("validation"))
+    domain = Domain.of_environments(found.environments, basis.crystal.site_classes)
     facts = {
         "name": name or basis.crystal.formula, "model": model, "hidden": list(hidden) if model != "polynomial" else [],
         "weights": asdict(weights), "schedule": asdict(schedule), "ridge": strength, "wall": wall, "seed": seed,
         "split_by": split_by, "n_frames": {part: len(d) for part, d in parts.items()},
         "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
-    ranges = _ranges(lattice, training + held_out)
-    model_in_walls, facts = lattice.model.walled(_walls(basis, ranges, wall)), facts | (metadata or {})
-    potential = Potential(basis, model_in_walls, ranges, facts, posterior, domain)
+    walled, facts = bare.walled(_walls(basis, found.ranges, wall)), facts | (metadata or {})
+    potential = Potential(basis, walled, found.ranges, facts, posterior, domain)
     comparisons = {part: compare(potential, data) for part, data in parts.items()}
     report = {part: error_report(comparison) for part, comparison in comparisons.items()}
     potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
     judged = [part for part in ("validation", "test") if part in parts]
-    calibrations = {part: calibrate(potential, parts[part], comparisons[part], equations) for part in judged}
+    calibrations = {part: calibrate(potential, parts[part], comparisons[part]) for part in judged}
     potential.metadata["calibration"] = {part: c.record() for part, c in calibrations.items()}
     return FitResult(potential, report, comparisons, curve, leaks(parts), calibrations)
 
@@ -169,61 +168,26 @@ def divide(dataset, validation, test, seed, split_by):
     return {"training": rest} | parts
 
 
-def untrained(basis, dataset, model="polynomial", hidden=(), seed=0):
-    """Device record with an untrained model over features standardised on `dataset`."""
-    topology, features = Topology.of_basis(basis), Features.of_basis(basis)
-    bare = LatticePotential(topology, features, None)
-    batches = device_batches(dataset, topology, Weights())
+def untrained(basis, statistics, model="polynomial", hidden=(), seed=0):
+    """A model with random nets and without linear weights, features standardised by the `Statistics` of data."""
     key = jax.random.key(seed)
 
-    def term(scales, k):
+    def term(squares, k):
         if model == "polynomial":
-            return Expansion.init(scales)
-        return Network.init(scales, hidden, jax.random.fold_in(key, k))
+            return Expansion.init(_root(squares))
+        return Network.init(_root(squares), hidden, jax.random.fold_in(key, k))
 
     if model != "site":
-        squares = _mean_over_frames(bare, batches, lambda phi, b: [abs(p**2).mean((1, 2)) for p in phi])
-        terms = [term(_root(s), k) for k, s in enumerate(squares)]
-        return LatticePotential(topology, features, ClusterModel(tuple(terms)))
+        return ClusterModel(tuple(term(squares, k) for k, squares in enumerate(statistics.squares)))
     classes = basis.crystal.site_classes
-    squares = _mean_over_frames(
-        bare, batches, lambda phi, b: [(site_descriptor(phi, topology, b.translations) ** 2).mean(-1)]
-    )[0]
-    terms = [term(_root(squares[:, list(sites)].mean(1)), k) for k, sites in enumerate(classes)]
-    return LatticePotential(topology, features, SiteModel(tuple(terms), (None,) * len(basis.orbits), classes))
+    means = [statistics.site_squares[:, list(sites)].mean(1) for sites in classes]
+    terms = tuple(term(squares, k) for k, squares in enumerate(means))
+    return SiteModel(terms, (None,) * len(basis.orbits), classes)
 
 
 def _root(squares):
     """Scales of features; one that never differs from zero is not scaled."""
     return np.where(squares > 1e-20, np.sqrt(np.maximum(squares, 1e-20)), 1.0)
-
-
-def _features_of_frames(lattice, batch, reduce):
-    """`reduce` of the invariants of every frame of a batch, stacked."""
-    frames = batch.frames
-
-    def one(u, deformation):
-        return reduce(lattice.invariants(u, deformation, batch.translations), batch)
-
-    return jax.tree.map(np.asarray, eqx.filter_jit(jax.vmap(one))(frames.displacements, frames.deformation))
-
-
-def _mean_over_frames(lattice, batches, reduce):
-    """Mean of `reduce(invariants, batch)` over all frames."""
-    sums = [jax.tree.map(lambda x: x.sum(0), _features_of_frames(lattice, batch, reduce)) for batch in batches]
-    return jax.tree.map(lambda *parts: sum(parts) / sum(map(len, batches)), *sums)
-
-
-def _ranges(lattice, batches):
-    """Lowest and highest value of every invariant, by orbit: arrays (n_invariants, 2)."""
-    extremes = [
-        _features_of_frames(lattice, batch, lambda phi, b: [(p.min((1, 2)), p.max((1, 2))) for p in phi])
-        for batch in batches
-    ]
-    return tuple(
-        np.stack([np.min([e[k][0].min(0) for e in extremes], 0), np.max([e[k][1].max(0) for e in extremes], 0)], axis=1)
-        for k in range(len(extremes[0]))
-    )
 
 
 def _walls(basis, ranges, stiffness):
@@ -235,20 +199,27 @@ def _walls(basis, ranges, stiffness):
     ]
 
 
-def _solve_linear(lattice, equations, validation, ridge):
-    """The lattice with its linear parts solved, the offsets, and the strength that was used."""
-    strength = ridge if ridge is not None else _strongest(equations, validation)
-    weights, offsets = equations.solve(strength)
-    model = with_linear_weights(lattice.model, jax.numpy.asarray(weights))
-    solved = eqx.tree_at(lambda x: x.model, lattice, model)
-    return jax.tree.map(lambda x: np.asarray(x) if eqx.is_array(x) else x, solved), offsets, strength
+class _Problem:
+    """The least-squares problem of a fit: a basis, the parts of its data, and what labels count."""
 
+    def __init__(self, basis, parts, weights, progress):
+        self.geometry, self.parts, self.weights, self.progress = Geometry(basis), parts, weights, progress
 
-def _strongest(equations, validation):
-    """The strongest ridge whose loss of the validation frames (without such, of the training) is near the best."""
-    judge = validation.add_to(equations.empty()) if validation.pairs else equations
-    losses = {strength: judge.loss(*equations.solve(strength)) for strength in RIDGE_STRENGTHS}
-    return max(s for s, value in losses.items() if value <= RIDGE_MARGIN * min(losses.values()))
+    def statistics(self, part):
+        """`Statistics` of a part."""
+        return Statistics.of_dataset(self.geometry, self.parts[part])
+
+    def equations(self, unit, part):
+        """`NormalEquations` of a part."""
+        dataset = self.parts[part]
+        rows = track(unit.rows(dataset, self.weights), f"{part} frames", len(dataset), disable=not self.progress)
+        return NormalEquations(unit.n_weights, len(dataset.groups)).add(rows)
+
+    def strongest(self, equations, unit):
+        """The strongest ridge whose loss of the validation frames (without such, of the training) is near the best."""
+        judge = self.equations(unit, "validation") if "validation" in self.parts else equations
+        losses = {strength: judge.loss(*equations.solve(strength)) for strength in RIDGE_STRENGTHS}
+        return max(s for s, value in losses.items() if value <= RIDGE_MARGIN * min(losses.values()))
 
 
 class _training_bar:

@@ -9,18 +9,18 @@ after every choice, so that structures that tell the same are not chosen togethe
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
-from anharmonic.fitting.linear import Batches, NormalEquations, by_label, label_scales
-from anharmonic.potential.potential import precision
+from anharmonic.fitting.geometry import Geometry
+from anharmonic.fitting.unit_predictions import UnitPredictions
 
 
-def unit_predictions(basis, lattice, dataset, weights):
-    """Predictions of each frame for a unit of each linear weight, in units of the tolerances.
+def in_tolerances(basis, model, dataset, weights):
+    """Unit predictions of each frame in units of the tolerances.
 
     Parameters
     ----------
     basis : ClusterBasis
-    lattice : LatticePotential
-        Of the basis, with a polynomial model, whose feature scales make the weights comparable.
+    model : ClusterModel or SiteModel
+        Of the basis, a polynomial, whose feature scales make the weights comparable.
     dataset : Dataset
         Labels are not used.
     weights : Weights
@@ -31,12 +31,10 @@ def unit_predictions(basis, lattice, dataset, weights):
     list of ndarray, shape (n_weights, n_labels)
         By frame: an energy, its forces and nine components of stress.
     """
-    found = [None] * len(dataset)
-    with precision("float64"):
-        equations = NormalEquations(basis, lattice, 0)
-        batches = Batches.of_dataset(dataset, lattice.topology, weights)
-        for index, (jacobian, _, frame) in batches.indexed_rows(equations):
-            found[index] = jacobian / _in_tolerances(frame, basis.crystal.n_sites, weights)
+    found, n_sites = [], basis.crystal.n_sites
+    for row in UnitPredictions(Geometry(basis), model).rows(dataset, weights, offsets=False):
+        energy = weights.energy_tolerance * row.n_cells * n_sites
+        found.append(row.jacobian / row.by_kind(energy, weights.force_tolerance, weights.stress_tolerance))
     return found
 
 
@@ -46,7 +44,7 @@ def choose(known, candidates, count, ridge=1.0):
     Parameters
     ----------
     known, candidates : list of ndarray, shape (n_weights, n_labels)
-        As of `unit_predictions`.
+        As of `in_tolerances`.
     count : int
         Candidates to choose at most.
     ridge : float
@@ -83,11 +81,3 @@ def _updated(covariance, jacobian):
     """The covariance once the labels of a structure are known (Woodbury's identity)."""
     pulled = covariance @ jacobian
     return covariance - pulled @ np.linalg.solve(np.eye(jacobian.shape[1]) + jacobian.T @ pulled, pulled.T)
-
-
-def _in_tolerances(frame, n_sites, weights):
-    """What the scales of a loss add to one over the tolerances, by label of a frame; 1 for labels that do not count."""
-    per_atom = weights.energy_tolerance * frame.n_cells * n_sites
-    scales = label_scales(frame)
-    relative = scales * by_label(frame, per_atom, weights.force_tolerance, weights.stress_tolerance)
-    return np.where(scales > 0, relative, 1.0)

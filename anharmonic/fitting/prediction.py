@@ -41,8 +41,7 @@ class Weights:
 class LabelledFrames(eqx.Module):
     """States and labels of b frames; every array has the frames as its first axis.
 
-    Scales are weight^(1/2) / (tolerance * count^(1/2)), and zero where a label is
-    missing, so that the sum of squared scaled residuals over all batches is the loss.
+    Scales are those of `label_scales`.
     """
 
     displacements: jax.Array
@@ -57,7 +56,7 @@ class LabelledFrames(eqx.Module):
 
 
 class DeviceBatch(eqx.Module):
-    """Frames of one supercell with its tables; see `anharmonic.data.dataset.Batch`."""
+    """Frames of as many cells each, with the table of translations of each frame's supercell."""
 
     frames: LabelledFrames
     translations: jax.Array
@@ -67,50 +66,62 @@ class DeviceBatch(eqx.Module):
     def __len__(self):
         return len(self.frames.energy)
 
-    def frame(self, k):
-        """Frame k as a batch of one."""
-        one = jax.tree.map(lambda x: x[k : k + 1], self.frames)
-        return DeviceBatch(one, self.translations, self.volume, self.n_cells)
+
+def label_scales(dataset, weights):
+    """What the loss multiplies residuals by: energy (1/eV), forces (A/eV), stress (A^3/eV).
+
+    Their squares are weight / (tolerance^2 * count), and zero where a label is missing: the sum of
+    squared scaled residuals over the data set is the loss.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    weights : Weights
+
+    Returns
+    -------
+    ndarray, shape (n_frames, 3)
+    """
+    n_cells = np.array([frame.n_cells for frame in dataset])
+    n_atoms = n_cells * dataset.crystal.n_sites
+    present = np.array([[x is not None for x in (f.energy, f.forces, f.stress)] for f in dataset])
+    shares = present * np.array([weights.groups.get(frame.group, 1.0) for frame in dataset])[:, None]
+    counts = np.stack([np.ones_like(n_atoms), 3 * n_atoms, np.full_like(n_atoms, 9)], axis=1)
+    tolerances = np.stack(np.broadcast_arrays(
+        weights.energy_tolerance * n_atoms, weights.force_tolerance, weights.stress_tolerance
+    ), axis=1)  # fmt: skip
+    totals = np.maximum((shares * counts).sum(axis=0), 1.0)
+    return np.sqrt(shares * np.array([weights.energy, weights.forces, weights.stress]) / totals) / tolerances
 
 
 def device_batches(dataset, topology, weights):
-    """Batches of a data set with the scales of the loss (see `DeviceBatch`)."""
-    batches = dataset.batches()
-    shares = [np.array([weights.groups.get(dataset.groups[g], 1.0) for g in b.group_index]) for b in batches]
-    totals = _label_counts(batches, shares)
-    return [_device_batch(dataset, topology, weights, totals, *pair) for pair in zip(batches, shares, strict=True)]
+    """All frames of a data set, those of as many cells in one `DeviceBatch`, and the frames' indices by batch."""
+    scales, by_size = label_scales(dataset, weights), {}
+    for batch in dataset.batches():
+        by_size.setdefault(batch.supercell.n_cells, []).append((batch, topology.translations(batch.supercell)))
+    batches, indices = [], []
+    for n_cells, members in by_size.items():
+        parts = [_labelled(batch, scales[batch.indices]) for batch, _ in members]
+        frames = jax.tree.map(lambda *x: np.concatenate(x), *parts)
+        translations = np.concatenate([np.broadcast_to(t, (len(b), *t.shape)) for b, t in members])
+        batches.append(DeviceBatch(frames, translations, dataset.crystal.volume * n_cells, n_cells))
+        indices.append(np.concatenate([batch.indices for batch, _ in members]))
+    return batches, indices
 
 
-def _label_counts(batches, shares):
-    """Weighted numbers of energies, force components and stress components (at least one each)."""
-    counts = [
-        [s @ b.has_energy, s @ b.has_forces * b.displacements[0].size, s @ b.has_stress * 9]
-        for b, s in zip(batches, shares, strict=True)
-    ]
-    return np.maximum(np.sum(counts, axis=0), 1.0)
-
-
-def _device_batch(dataset, topology, weights, totals, batch, shares):
-    """One batch with its scales."""
-    n_cells = batch.supercell.n_cells
-    n_atoms = n_cells * dataset.crystal.n_sites
-    tolerances = weights.energy_tolerance * n_atoms, weights.force_tolerance, weights.stress_tolerance
-    kinds = (weights.energy, weights.forces, weights.stress), tolerances, totals
-    scales = [np.sqrt(shares * weight / total) / tolerance for weight, tolerance, total in zip(*kinds, strict=True)]
+def _labelled(batch, scales):
+    """`LabelledFrames` of a `Batch`."""
     labels = batch.energy, batch.forces, batch.stress, batch.group_index
-    masks = batch.has_energy, batch.has_forces, batch.has_stress
-    scales = (scale * mask for scale, mask in zip(scales, masks, strict=True))
-    frames = LabelledFrames(batch.displacements, batch.deformation, *labels, *scales)
-    return DeviceBatch(frames, topology.translations(batch.supercell), dataset.crystal.volume * n_cells, n_cells)
+    return LabelledFrames(batch.displacements, batch.deformation, *labels, *scales.T)
 
 
 def predict(lattice, batch):
     """``(energy (b,), forces (b, n_sites, 3, n_cells), stress (b, 3, 3))`` of a model."""
 
-    def one(displacements, deformation):
-        return lattice.forces_and_stress(displacements, deformation, batch.translations, batch.volume)
+    def one(displacements, deformation, translations):
+        return lattice.forces_and_stress(displacements, deformation, translations, batch.volume)
 
-    return jax.vmap(one)(batch.frames.displacements, batch.frames.deformation)
+    return jax.vmap(one)(batch.frames.displacements, batch.frames.deformation, batch.translations)
 
 
 def labels_of(batch):

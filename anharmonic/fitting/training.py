@@ -7,8 +7,12 @@ import jax
 import numpy as np
 import optax
 
-from anharmonic.fitting.prediction import loss
+from anharmonic.fitting.prediction import device_batches, loss
+from anharmonic.potential.features import Features
+from anharmonic.potential.lattice import LatticePotential
 from anharmonic.potential.linear_weights import is_linear
+from anharmonic.potential.potential import precision
+from anharmonic.potential.topology import Topology
 
 
 @dataclass(frozen=True)
@@ -47,20 +51,38 @@ class Trained:
     stopped_early: bool
 
 
-def train(lattice, offsets, training, validation, schedule, on_check=lambda step, curve: None):
-    """Minimise the loss over model parameters and group offsets.
+def train(basis, model, offsets, parts, weights, schedule, on_check=lambda step, curve: None):
+    """Minimise the loss over model parameters and group offsets, in float64.
 
     Parameters
     ----------
-    lattice : LatticePotential
-        With the initial model; feature scales are not trained.
+    basis : ClusterBasis
+    model : ClusterModel or SiteModel
+        At the start; feature scales are not trained.
     offsets : ndarray, shape (n_groups,)
         Initial energy offsets (eV per cell).
-    training, validation : list of DeviceBatch
+    parts : dict of Dataset
+        ``"training"`` and, if there is one, ``"validation"``.
+    weights : Weights
     schedule : Schedule
     on_check : callable
         Called with ``(step, curve)`` after every check, for progress.
+
+    Returns
+    -------
+    Trained
     """
+    lattice = LatticePotential(Topology.of_basis(basis), Features.of_basis(basis), model)
+    with precision("float64"):
+        training, validation = (
+            device_batches(parts[part], lattice.topology, weights)[0] if part in parts else []
+            for part in ("training", "validation")
+        )
+        return _train(lattice, offsets, training, validation, schedule, on_check)
+
+
+def _train(lattice, offsets, training, validation, schedule, on_check):
+    """`train` on device batches."""
     trainable = _freeze_scales(lattice.model, jax.tree.map(eqx.is_array_like, lattice.model))
     parameters, fixed = eqx.partition(lattice.model, trainable)
     optimiser = optax.adamw(_learning_rate(schedule), weight_decay=schedule.weight_decay)

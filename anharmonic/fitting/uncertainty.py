@@ -1,18 +1,14 @@
-"""What a fit knows of its own errors: the posterior of the weights, calibrated on frames left out, and the domain."""
+"""What a fit knows of its own errors: the posterior of the weights, calibrated on frames left out."""
 
 from collections import Counter
 
-import equinox as eqx
 import jax
 import numpy as np
 from scipy.stats import norm
 
-from anharmonic.fitting.linear import NormalEquations, kinds_of
-from anharmonic.potential.domain import Domain, n_low
 from anharmonic.potential.linear_weights import linear_weights
 from anharmonic.potential.models import Network
 from anharmonic.potential.posterior import KINDS, Posterior
-from anharmonic.potential.potential import environment
 
 FIXED = 1e-3
 """Labels whose predicted deviation is smaller than this share of the usual one are fixed by symmetry (or nearly so):
@@ -22,7 +18,7 @@ LEVELS = (0.5, 0.68, 0.9, 0.95)
 """Intervals of a normal distribution that are looked at: the shares of errors that should lie within."""
 
 
-def fit_posterior(basis, lattice, offsets, equations, strength, training, held_out):
+def fit_posterior(unit, offsets, equations, strength, training, held_out, weights):
     """The calibrated posterior of a solved or trained model.
 
     Errors of a linear model are those of each training frame by the fit to the others, which
@@ -31,51 +27,39 @@ def fit_posterior(basis, lattice, offsets, equations, strength, training, held_o
 
     Parameters
     ----------
-    basis : ClusterBasis
-    lattice : LatticePotential
-        Without walls.
+    unit : UnitPredictions
+        Of the model without walls; last layers of networks count.
     offsets : ndarray, shape (n_groups,)
         Energy offsets of the fit (eV per cell).
     equations : NormalEquations
-        Of the training frames and the expansions.
+        Of the training frames.
     strength : float
         Of the ridge.
-    training, held_out : Batches
+    training, held_out : Dataset
+        None without validation frames.
+    weights : Weights
 
     Returns
     -------
-    Posterior, NormalEquations
-        And the equations that it was made from.
+    Posterior
     """
-    nets = _has_networks(lattice.model)
-    if nets:
-        equations = training.add_to(NormalEquations(basis, lattice, len(offsets), last_layers=True))
     covariance = equations.covariance(strength)
-    solution = np.concatenate([*linear_weights(lattice.model, nets), offsets])
-    by_validation = nets and held_out.pairs
-    chosen = held_out if by_validation else training
-    groups = Counter(int(g) for batch, _ in training.pairs for g in batch.frames.group)
+    nets = has_networks(unit.model)
+    solution = np.concatenate([*linear_weights(unit.model, nets), offsets])
+    groups = Counter(training.groups.index(frame.group) for frame in training)
+    by_validation = nets and held_out is not None
     known = {group for group, n in groups.items() if n > (0 if by_validation else 1)}
-    errors = [_errors(row, solution, covariance, known, by_validation) for row in chosen.rows(equations)]
+    rows = unit.rows(held_out if by_validation else training, weights)
+    errors = [_errors(row, solution, covariance, known, by_validation) for row in rows]
     n, scales = equations.n_weights, _scales(*(np.concatenate(x) for x in zip(*errors, strict=True)))
     values, axes = np.linalg.eigh(covariance[:n, :n])
-    return Posterior(axes * np.sqrt(np.maximum(values, 0.0)), scales), equations
-
-
-def fit_domain(basis, lattice, batches):
-    """The domain of the frames of some device batches."""
-    low, found = tuple(map(n_low, basis.invariants)), []
-    for batch in batches:
-        phi = _environments(lattice, batch, low)
-        found += list(np.asarray(phi, float))
-    return Domain.of_environments(found, basis.crystal.site_classes)
+    return Posterior(axes * np.sqrt(np.maximum(values, 0.0)), scales)
 
 
 def _errors(row, solution, covariance, known, seen_by_none):
     """Errors, their variances before the scales, and kinds of the labels of one frame left out of the fit."""
-    jacobian, labels, frame = row
-    kinds = kinds_of(frame)
-    if int(frame.frames.group[0]) not in known:
+    (jacobian, labels), kinds = row.scaled(), row.kinds
+    if row.group not in known:
         kinds[0] = -1
     errors, hat = jacobian.T @ solution - labels, jacobian.T @ covariance @ jacobian
     if not seen_by_none:
@@ -109,13 +93,7 @@ def is_free(deviations):
     return deviations > FIXED * np.sqrt(np.mean(deviations**2)) if len(deviations) else np.zeros(0, bool)
 
 
-def _has_networks(model):
+def has_networks(model):
+    """Whether a model has networks."""
     is_network = lambda x: isinstance(x, Network)  # noqa: E731
     return any(map(is_network, jax.tree.leaves(model, is_leaf=is_network)))
-
-
-@eqx.filter_jit
-def _environments(lattice, batch, low):
-    frames = batch.frames
-    one = lambda u, f: environment(lattice, u, f, batch.translations, low)  # noqa: E731
-    return jax.vmap(one)(frames.displacements, frames.deformation)

@@ -13,11 +13,12 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
 from anharmonic.fitting import Weights, fit
 from anharmonic.fitting.fit import untrained
-from anharmonic.fitting.information import choose, unit_predictions
+from anharmonic.fitting.geometry import Geometry
+from anharmonic.fitting.information import choose, in_tolerances
+from anharmonic.fitting.statistics import Statistics
 from anharmonic.learning.labellers import Waiting
 from anharmonic.learning.sampling import sample
 from anharmonic.potential.library import load
-from anharmonic.potential.potential import precision
 from anharmonic.sweep.start import start_at_rest
 
 DIGITS = 8
@@ -127,9 +128,8 @@ class Learner:
         """Unit predictions of the frames that are known and of candidates."""
         weights = self.plan.fit.fit.get("weights") or Weights()
         asked = Dataset(self.basis.crystal, [_unlabelled(c) for c, *_ in candidates])
-        with precision("float64"):
-            lattice = untrained(self.basis, self.known)
-        return [unit_predictions(self.basis, lattice, part, weights) for part in (self.known, asked)]
+        model = untrained(self.basis, Statistics.of_dataset(Geometry(self.basis), self.known))
+        return [in_tolerances(self.basis, model, part, weights) for part in (self.known, asked)]
 
     def _label(self, here, picked):
         """Labels of the picked structures, each in a file of its own.

@@ -32,7 +32,8 @@ def linear_weights(model, last_layers=False):
 def with_linear_weights(model, flat, last_layers=False):
     """The model with these weights replaced by slices of `flat`."""
     sizes = [len(w) for w in linear_weights(model, last_layers)]
-    pieces = iter(jnp.split(flat, np.cumsum(sizes)[:-1]))
+    split = np.split if isinstance(flat, np.ndarray) else jnp.split
+    pieces = iter(split(flat, np.cumsum(sizes)[:-1]))
 
     def replaced(part):
         if is_linear(part):

@@ -56,19 +56,20 @@ class Network(eqx.Module):
 
     def __call__(self, features):
         """Energy (...) in eV of features (n_features, ...)."""
+        last = self.weights[-1].astype(features.dtype)
+        return self.linear(features) + jnp.tensordot(last, self.hidden(features), 1)[0]
+
+    def hidden(self, features):
+        """Last hidden layer (n_units, ...) of features (n_features, ...), less its value at the reference."""
         scales = self.linear.scales.astype(features.dtype)
         x = features / scales.reshape(-1, *[1] * (features.ndim - 1))
-        return (
-            self.linear(features)
-            + self._layers(x)
-            - self._layers(jnp.zeros_like(x, shape=(len(scales), *[1] * (x.ndim - 1))))
-        )
+        return self._layers(x) - self._layers(jnp.zeros_like(x, shape=(len(scales), *[1] * (x.ndim - 1))))
 
     def _layers(self, x):
         for weight, bias in zip(self.weights[:-1], self.biases, strict=True):
             bias = bias.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
             x = jnp.tanh(jnp.tensordot(weight.astype(x.dtype), x, 1) + bias)
-        return jnp.tensordot(self.weights[-1].astype(x.dtype), x, 1)[0]
+        return x
 
 
 class Wall(eqx.Module):

@@ -15,6 +15,7 @@ from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import to_voigt
 from anharmonic.data import Dataset
 from anharmonic.errors import AnharmonicError
+from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.linear import NormalEquations
 from anharmonic.fitting.prediction import Weights, device_batches, labels_of, predict, scale
 from anharmonic.fitting.selection.design import make_designs
@@ -28,7 +29,9 @@ from anharmonic.fitting.selection.selection import Selection
 from anharmonic.fitting.selection.tables import PairTable, tabulated
 from anharmonic.fitting.selection.training import Targets
 from anharmonic.fitting.selection.trainings import cross_validation
+from anharmonic.fitting.unit_predictions import UnitPredictions
 from anharmonic.potential import precision
+from anharmonic.potential.models import ClusterModel
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +73,12 @@ def test_flat_evaluation_is_the_plain_one(kind, cspbbr3, dataset):
         energies, components = eqx.filter_jit(design.predict)(nets_of(potential, design))
         targets = Targets.of_labels(labels, weights, np.ones((1, len(dataset)), bool), len(offsets), "float64")
         flat, plain = targets.losses(energies, components, (offsets - zeros)[None])[0], 0.0
-        for batch, host in zip(
-            device_batches(dataset, potential.lattice.topology, weights), dataset.batches(), strict=True
-        ):
+        for batch, indices in zip(*device_batches(dataset, potential.lattice.topology, weights), strict=True):
             expected = eqx.filter_jit(predict)(potential.lattice, batch)
             moved = expected[0] + offsets[batch.frames.group] * batch.n_cells, *expected[1:]
             residuals = scale(batch, *(p - label for p, label in zip(moved, labels_of(batch), strict=True)))
             plain += sum(float((r**2).sum()) for r in residuals)
-            for k, index in enumerate(host.indices):
+            for k, index in enumerate(indices):
                 block, row = place[index]
                 found = np.asarray(components[block][0, row])
                 forces = found[:-6].reshape(5, 3, -1)
@@ -117,12 +118,8 @@ def test_ridge_is_that_of_a_fit(dataset, cspbbr3):
     scaled = [
         eqx.tree_at(lambda t: t.scales, t, i.scales) for t, i in zip(potential.model.terms, design.items, strict=True)
     ]
-    lattice = eqx.tree_at(lambda x: x.model.terms, potential.lattice, tuple(scaled))
-    with precision("float64"):
-        equations = NormalEquations(basis, lattice, n)
-        for batch, host in zip(device_batches(dataset, lattice.topology, weights), dataset.batches(), strict=True):
-            equations.add(batch, host.supercell)
-        expected, expected_offsets = equations.solve(0.3)
+    unit = UnitPredictions(Geometry(basis), ClusterModel(tuple(scaled)))
+    expected, expected_offsets = NormalEquations(unit.n_weights, n).add(unit.rows(dataset, weights)).solve(0.3)
     whole = np.array([round(dataset.energy_offset[g]) - dataset.energy_offset[g] for g in groups])
     assert np.allclose(solved, expected, rtol=1e-6, atol=1e-8 * abs(expected).max())
     assert np.isnan(offsets[0]) and np.allclose(offsets[1:], (expected_offsets - whole)[1:], rtol=1e-6)

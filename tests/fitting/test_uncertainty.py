@@ -9,10 +9,12 @@ import anharmonic as ah
 from anharmonic.fitting import calibrate, calibration_table, compare, fit
 from anharmonic.fitting.calibration import Calibration
 from anharmonic.fitting.fit import divide, untrained
-from anharmonic.fitting.linear import Batches, NormalEquations, kinds_of
+from anharmonic.fitting.geometry import Geometry
+from anharmonic.fitting.linear import NormalEquations
 from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.statistics import Statistics
 from anharmonic.fitting.uncertainty import LEVELS, _errors
-from anharmonic.potential import precision
+from anharmonic.fitting.unit_predictions import UnitPredictions
 from anharmonic.potential.library import library_folder
 from anharmonic.potential.linear_weights import linear_weights
 
@@ -40,19 +42,18 @@ def problem(labels, fitted):
     """The least squares problem of that fit, row by row."""
     parts = divide(labels, 0, 0.25, 3, "frame")
     basis = fitted.potential.basis
-    with precision("float64"):
-        lattice = untrained(basis, parts["training"])
-        training = Batches.of_dataset(parts["training"], lattice.topology, Weights())
-        equations = training.add_to(NormalEquations(basis, lattice, len(labels.groups)))
-        rows = list(training.rows(equations))
-    return SimpleNamespace(parts=parts, lattice=lattice, training=training, equations=equations, rows=rows)
+    geometry = Geometry(basis)
+    unit = UnitPredictions(geometry, untrained(basis, Statistics.of_dataset(geometry, parts["training"])))
+    rows = list(unit.rows(parts["training"], Weights()))
+    equations = NormalEquations(unit.n_weights, len(labels.groups)).add(rows)
+    return SimpleNamespace(parts=parts, equations=equations, rows=rows)
 
 
 def solved(rows, n_weights, ridge=1.0):
     """Ridge regression of rows, by numpy alone: solution and inverse matrix."""
-    matrix = np.diag(np.r_[np.full(n_weights, ridge), np.full(len(rows[0][0]) - n_weights, 1e-12)])
+    matrix = np.diag(np.r_[np.full(n_weights, ridge), np.full(len(rows[0].jacobian) - n_weights, 1e-12)])
     target = 0
-    for jacobian, values, _ in rows:
+    for jacobian, values in (row.scaled() for row in rows):
         matrix, target = matrix + jacobian @ jacobian.T, target + jacobian @ values
     return np.linalg.solve(matrix, target), np.linalg.inv(matrix)
 
@@ -61,15 +62,15 @@ def test_errors_of_frames_left_out_are_those_of_refits(problem):
     """The formula of one fit against fits without the frame: errors and variances."""
     n, rows = problem.equations.n_weights, problem.rows
     solution, covariance = solved(rows, n)
-    group = int(rows[0][2].frames.group[0])
+    group = rows[0].group
     for k in (0, 17, 40):
         others = rows[:k] + rows[k + 1 :]
         refit, inverse = solved(others, n)
-        jacobian, values, frame = rows[k]
+        jacobian, values = rows[k].scaled()
         errors, variance, kinds = _errors(rows[k], solution, covariance, {group}, False)
         np.testing.assert_allclose(errors, jacobian.T @ refit - values, rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(variance, np.diag(jacobian.T @ inverse @ jacobian), rtol=1e-6, atol=1e-12)
-        assert (kinds == kinds_of(frame)).all()
+        assert (kinds == rows[k].kinds).all()
         in_sample = np.linalg.norm(jacobian.T @ solution - values)
         assert np.linalg.norm(errors) > in_sample
 
@@ -83,8 +84,7 @@ def test_spread_of_bootstrap_refits(problem, fitted):
     weights = np.array(weights)
     posterior = fitted.potential.posterior
     found, predicted = [], []
-    for jacobian, _, frame in rows[::6]:
-        forces = kinds_of(frame) == 1
+    for jacobian, forces in ((row.scaled()[0], row.kinds == 1) for row in rows[::6]):
         found.append(np.std(weights @ jacobian[:n, forces], axis=0))
         predicted.append(posterior.scales[1] * np.linalg.norm(posterior.factor.T @ jacobian[:n, forces], axis=0))
     found, predicted = np.concatenate(found), np.concatenate(predicted)
@@ -169,6 +169,6 @@ def test_one_frame_of_a_group_has_no_energy_left(problem):
     """Its offset is not known without it: the energy is left out, forces are not."""
     n, rows = problem.equations.n_weights, problem.rows
     solution, covariance = solved(rows, n)
-    _, _, with_energy = _errors(rows[0], solution, covariance, {int(rows[0][2].frames.group[0])}, False)
+    _, _, with_energy = _errors(rows[0], solution, covariance, {rows[0].group}, False)
     _, _, without = _errors(rows[0], solution, covariance, set(), False)
     assert (with_energy == 0).sum() == 1 and (without == 0).sum() == 0 and (without == 1).sum() == 60

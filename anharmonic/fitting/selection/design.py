@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anharmonic.fitting.selection.geometry import frame_geometry
+from anharmonic.conventions import VOIGT
+from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.selection.labels import arrange, padded
 
 ARCHITECTURES = ("cluster", "site")
@@ -72,18 +73,16 @@ class Design(eqx.Module):
 
 def make_designs(basis, dataset, architectures=ARCHITECTURES):
     """`Design` of all frames by architecture, float64; sites that are in no cluster have no net."""
-    blocks = arrange(dataset)
-    geometries = [frame_geometry(basis, frame.configuration) for frame in dataset]
+    blocks, geometry = arrange(dataset), Geometry(basis)
+    frames = [_responses(geometry(frame.configuration), basis.crystal.n_sites) for frame in dataset]
     found = {}
     if "cluster" in architectures:
-        found["cluster"] = Design(
-            tuple(_items(blocks, [_of_clusters(g[k]) for g in geometries]) for k in range(len(basis.orbits)))
-        )
+        orbits = range(len(basis.orbits))
+        found["cluster"] = Design(tuple(_items(blocks, [_of_clusters(f[k]) for f in frames]) for k in orbits))
     if "site" in architectures:
-        points = [orbit.n_points for orbit in basis.orbits]
         occupied = {site for orbit in basis.orbits for site in orbit.sites.ravel().tolist()}
         classes = [sites for sites in basis.crystal.site_classes if occupied.intersection(sites)]
-        found["site"] = Design(tuple(_items(blocks, [_of_sites(g, points, c) for g in geometries]) for c in classes))
+        found["site"] = Design(tuple(_items(blocks, [_of_sites(f, c) for f in frames]) for c in classes))
     return found
 
 
@@ -92,19 +91,36 @@ def single(design, dtype=np.float32):
     return jax.tree.map(lambda x: jnp.asarray(x, dtype) if np.result_type(x).kind == "f" else x, design)
 
 
-def _of_clusters(geometry):
-    """Inputs (k, items, cells), forces (k, items, cells, ...) and stress of an `OrbitGeometry`."""
-    return geometry.invariants, geometry.forces, geometry.stress
+def _responses(frame, n_sites):
+    """By orbit of a `FrameGeometry`: invariants (k, items, cells); forces (k, items, cells, site, axis, cell) and
+    stress (k, items, cells, 6) for 1 eV per unit of an invariant; how often sites (.., n_sites, n_cells) are in items.
+    """
+    dense, found = frame.responses.toarray(), []
+    for orbit in frame.orbits:
+        bonds, n_cells = orbit.table.bonds, orbit.invariants.shape[-1]
+        rows = np.einsum("kpcn,pcnx->kcnx", orbit.slopes, dense[bonds], optimize=True)
+        forces, stress = rows[..., :-9], rows[..., -9:].reshape(*rows.shape[:-1], 3, 3)
+        contains = (orbit.table.sites[..., None] == np.arange(n_sites * n_cells)).sum(0)
+        shapes = (*rows.shape[:-1], n_sites, 3, n_cells), (*contains.shape[:-1], n_sites, n_cells)
+        share = contains.reshape(shapes[1]) / len(orbit.table.sites)
+        stress = np.stack([stress[..., i, j] for i, j in VOIGT], axis=-1)
+        found.append((orbit.invariants, forces.reshape(shapes[0]), stress, share))
+    return found
 
 
-def _of_sites(geometries, points, sites):
+def _of_clusters(orbit):
+    """Inputs, forces and stress of an orbit: all clusters are items."""
+    return orbit[:3]
+
+
+def _of_sites(orbits, sites):
     """The same of the correlation functions (eq. 15) of some equivalent sites; cells are those of the site."""
     inputs, forces, stress = [], [], []
-    for geometry, n_points in zip(geometries, points, strict=True):
-        share = geometry.contains[:, :, list(sites)] / n_points
-        inputs.append(np.einsum("cnsm,kcn->ksm", share, geometry.invariants))
-        forces.append(np.einsum("cnsm,kcntil->ksmtil", share, geometry.forces, optimize=True))
-        stress.append(np.einsum("cnsm,kcnv->ksmv", share, geometry.stress, optimize=True))
+    for invariants, by_force, by_stress, shares in orbits:
+        share = shares[:, :, list(sites)]
+        inputs.append(np.einsum("cnsm,kcn->ksm", share, invariants))
+        forces.append(np.einsum("cnsm,kcntil->ksmtil", share, by_force, optimize=True))
+        stress.append(np.einsum("cnsm,kcnv->ksmv", share, by_stress, optimize=True))
     return np.concatenate(inputs), np.concatenate(forces), np.concatenate(stress)
 
 

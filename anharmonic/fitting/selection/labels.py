@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anharmonic.fitting.selection.geometry import VOIGT
+from anharmonic.conventions import VOIGT
 
 PADDING = 0.05
 """Frames are padded with empty cells to the size of larger ones as long as that adds no more than this share."""

@@ -1,0 +1,57 @@
+"""What the invariants of a data set are like: their sizes, their ranges, the environments of its sites."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anharmonic.potential.domain import n_low
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of the invariants in some frames.
+
+    Attributes
+    ----------
+    squares : tuple of ndarray, shape (n_invariants,)
+        By orbit, the mean over frames of the mean square over clusters.
+    site_squares : ndarray, shape (n_features, n_sites)
+        The same of the correlations (eq. 15) of each site.
+    ranges : tuple of ndarray, shape (n_invariants, 2)
+        By orbit, lowest and highest values.
+    environments : tuple of ndarray, shape (n_low_features, n_sites, n_cells)
+        By frame, correlations of low degrees; see `anharmonic.potential.domain`.
+    """
+
+    squares: tuple
+    site_squares: np.ndarray
+    ranges: tuple
+    environments: tuple
+
+    @classmethod
+    def of_dataset(cls, geometry, dataset):
+        """Statistics of all frames of a data set, by the `Geometry` of a basis."""
+        n_sites, low = geometry.basis.crystal.n_sites, [n_low(x) for x in geometry.basis.invariants]
+        squares, site_squares, extremes, environments = [], [], [], []
+        for frame in dataset:
+            orbits = geometry(frame.configuration).orbits
+            correlations = [orbit.at_sites(n_sites) for orbit in orbits]
+            environments.append(np.concatenate([g[:n] for g, n in zip(correlations, low, strict=True)]))
+            site_squares.append((np.concatenate(correlations) ** 2).mean(axis=2))
+            values = [orbit.invariants for orbit in orbits]
+            squares.append([(x**2).mean((1, 2)) for x in values])
+            extremes.append([np.stack([x.min((1, 2)), x.max((1, 2))], axis=1) for x in values])
+        ranges = tuple(map(_widest, zip(*extremes, strict=True)))
+        squares = tuple(np.mean(x, axis=0) for x in zip(*squares, strict=True))
+        return cls(squares, np.mean(site_squares, axis=0), ranges, tuple(environments))
+
+    def with_reach(self, other):
+        """These, with ranges and environments that include those of other frames."""
+        ranges = tuple(_widest(pair) for pair in zip(self.ranges, other.ranges, strict=True))
+        return Statistics(self.squares, self.site_squares, ranges, self.environments + other.environments)
+
+
+def _widest(ranges):
+    """The range (n, 2) that contains all of some."""
+    ranges = np.array(ranges)
+    return np.stack([ranges[:, :, 0].min(axis=0), ranges[:, :, 1].max(axis=0)], axis=1)
