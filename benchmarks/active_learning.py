@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import GPA
 from anharmonic.fitting import Weights
 from anharmonic.fitting.config import FitConfig
-from anharmonic.fitting.fit import untrained
 from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.information import choose, in_tolerances
+from anharmonic.fitting.problem import untrained
 from anharmonic.fitting.statistics import Statistics
 from anharmonic.fitting.unit_predictions import UnitPredictions
 from anharmonic.interfaces.style import COLOURS, PAGE, figure
@@ -33,7 +32,7 @@ def rows_of(config):
     """By frame: scaled unit predictions with offsets, scaled labels, scales of the kinds; which are the test."""
     dataset = config.dataset(config.reference())
     _, test = config.parts(dataset)
-    basis, weights = ClusterBasis(dataset.crystal, **config.basis), config.fit.get("weights") or Weights()
+    basis, weights = config.cluster_basis(dataset.crystal), config.fit.get("weights") or Weights()
     geometry, n_sites = Geometry(basis), dataset.crystal.n_sites
     model = untrained(basis, Statistics.of_dataset(geometry, dataset))
     rows, unit = [], UnitPredictions(geometry, model)

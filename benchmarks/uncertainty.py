@@ -22,9 +22,9 @@ from scipy.linalg import qr
 import anharmonic as ah
 from anharmonic.fitting import calibrate, compare
 from anharmonic.fitting.config import FitConfig
-from anharmonic.fitting.fit import divide
 from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.problem import divide
 from anharmonic.fitting.uncertainty import _scales
 from anharmonic.fitting.unit_predictions import Row, UnitPredictions
 from anharmonic.interfaces.calibration_figures import draw_reliabilities, draw_roc

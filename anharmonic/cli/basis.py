@@ -43,16 +43,16 @@ Polyhedra = Annotated[
     ),
 ]  # fmt: skip
 Order = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--order", metavar="N|KIND=N,...", rich_help_panel=POLYNOMIALS,
+        "--order", metavar="N|KIND=N,...", rich_help_panel=POLYNOMIALS, show_default="2",
         help="Highest degree, for all or by kind: pair=6,triplet=3,octahedron=3 (kinds that are not named: 2).",
     ),
 ]  # fmt: skip
 Metric = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--metric", metavar="NAME", rich_help_panel=POLYNOMIALS,
+        "--metric", metavar="NAME", rich_help_panel=POLYNOMIALS, show_default="quadratic",
         help="Measure of a distance: quadratic, linear, logarithmic, inverse.",
     ),
 ]  # fmt: skip
@@ -67,6 +67,13 @@ Conventional = Annotated[
 ]  # fmt: skip
 Symprec = Annotated[
     float, typer.Option("--symprec", metavar="LENGTH", help="Tolerance of the symmetry search (Å).")
+]  # fmt: skip
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", metavar="NAME", rich_help_panel=CLUSTERS, show_default="none",
+        help="Clusters and orders by name; the options below replace parts of it: paper, fast, balanced, accurate.",
+    ),
 ]  # fmt: skip
 Draw = Annotated[
     str | None,
@@ -83,12 +90,13 @@ Out = Annotated[
 
 def basis(
     crystal: CrystalFile,
+    preset: Preset = None,
     pairs: Pairs = None,
     triplets: Triplets = None,
     quadruplets: Quadruplets = None,
     polyhedra: Polyhedra = None,
-    order: Order = "2",
-    metric: Metric = "quadratic",
+    order: Order = None,
+    metric: Metric = None,
     reduce: Reduce = False,
     conventional: Conventional = False,
     symprec: Symprec = 1e-3,
@@ -106,6 +114,8 @@ def basis(
 
     [cyan]anharmonic basis cubic.cif --pairs 8 --triplets Pb-Br-Pb --order pair=6,triplet=3[/cyan]
 
+    [cyan]anharmonic basis cubic.cif --preset accurate[/cyan]
+
     [cyan]anharmonic basis cubic.cif --polyhedra octahedron --draw octahedron --out modes.pdf[/cyan]
     """
     from anharmonic.cli.terminal import show, table
@@ -113,15 +123,18 @@ def basis(
     from anharmonic.crystal import Crystal
 
     reference = Crystal.from_file(crystal, primitive=not conventional, symprec=symprec)
-    found = ClusterBasis(
-        reference, opt.cutoff_of(pairs), opt.clusters_of(triplets), quadruplets, opt.names_of(polyhedra),
-        opt.order_of(order), metric, reduce,
-    )  # fmt: skip
+    asked = {
+        "pairs": opt.cutoff_of(pairs), "triplets": opt.clusters_of(triplets), "quadruplets": quadruplets,
+        "polyhedra": opt.names_of(polyhedra), "order": None if order is None else opt.order_of(order), "metric": metric,
+        "reduce": reduce,
+    }  # fmt: skip
+    asked = {name: value for name, value in asked.items() if value is not None and value is not False and value != []}
+    found = ClusterBasis.from_preset(reference, preset, **asked) if preset else ClusterBasis(reference, **asked)
     chosen = None if draw is None else _orbit_index(found, draw)
     if chosen is not None and out.suffix not in SUFFIXES:
         raise AnharmonicError(f"--out takes a file that ends in {', '.join(SUFFIXES)}; found {str(out)!r}")
     columns = ["", "<orbit", "per cell", "<point group", "<deformations", "<invariants by degree"]
-    title = f"{len(found.orbits)} orbits, {found.n_invariants} invariants, {metric} metric"
+    title = f"{len(found.orbits)} orbits, {found.n_invariants} invariants, {found.metric} metric"
     show(*crystal_lines(reference), table(title, columns, orbit_rows(found)))
     if chosen is not None:
         from anharmonic.interfaces.ccd_figures import draw_modes

@@ -15,6 +15,7 @@ file = "cubic.cif"               # or a data set file, or cell = [...], species 
 primitive = true                 # false: keep the conventional cell
 
 [basis]                          # see `anharmonic basis --help`
+# preset = "balanced"            # or "accurate", "fast", "paper"; what follows then replaces parts of it
 pairs = 7.0                      # cutoff; an integer is a number of orbits
 triplets = ["Pb-Br-Pb"]          # chains of bonds, or a cutoff
 polyhedra = ["octahedron"]
@@ -37,10 +38,10 @@ max_strain = 0.25                # structures beyond are refused and counted
 model = "polynomial"             # or "cluster", "site": nets
 test = 0.2                       # share held out to the end, or files
 validation = 0.1                 # share that decides ridge and early stopping
+# folds = 5                      # report errors of a cross-validation too (polynomials); validation is then 0
 split_by = "frame"               # what is never divided: frame, trajectory, group, phase, file, or a key of info
 seed = 0
 wall = 100.0                     # stiffness (eV) of pairs beyond their fitted range
-# range_window = 0.1             # frames up to this energy (eV per atom) define the fitted range; default: all
 # name = "CsPbBr3"               # default: the formula
 # ridge = 1.0                    # default: the best of a few
 # hidden = [8]                   # widths of the layers of nets

@@ -7,6 +7,7 @@ from anharmonic.clusters.ccd import CCD
 from anharmonic.clusters.enumeration import bond_chains, clusters_within, polyhedron_orbits, shortest_pairs
 from anharmonic.clusters.invariants import invariant_polynomials
 from anharmonic.clusters.metrics import get_metric
+from anharmonic.clusters.presets import preset
 from anharmonic.errors import AnharmonicError
 
 POLYHEDRON = "polyhedron"
@@ -63,6 +64,11 @@ class ClusterBasis:
         self.invariants = tuple(
             invariant_polynomials(ccd.representations, n) for ccd, n in zip(self.ccds, orders, strict=True)
         )
+
+    @classmethod
+    def from_preset(cls, crystal, name, **changes):
+        """The clusters and orders that a name stands for (`anharmonic.clusters.presets`); `changes` replace some."""
+        return cls(crystal, **preset(crystal, name) | changes)
 
     @classmethod
     def from_parts(cls, crystal, orbits, ccds, invariants, metric, reduce):

@@ -26,8 +26,8 @@ KEYS = {
         "file": TEXT, "primitive": (bool,), "symprec": NUMBER, "cell": LIST, "species": LIST, "positions": LIST,
     },
     "basis": {
-        "pairs": NUMBER, "triplets": (*NUMBER, list), "quadruplets": NUMBER, "polyhedra": LIST, "order": (int, dict),
-        "metric": TEXT, "reduce": (bool,),
+        "preset": TEXT, "pairs": NUMBER, "triplets": (*NUMBER, list), "quadruplets": NUMBER, "polyhedra": LIST,
+        "order": (int, dict), "metric": TEXT, "reduce": (bool,),
     },
     "data": {
         "paths": TEXTS, "group_by": TEXT, "phase_by": TEXTS, "stress_offset": NUMBER,
@@ -36,8 +36,8 @@ KEYS = {
     },
     "fit": {
         "model": TEXT, "hidden": LIST, "weights": TABLE, "schedule": TABLE, "ridge": NUMBER, "wall": NUMBER,
-        "validation": NUMBER, "test": (*NUMBER, str, list), "split_by": TEXT, "seed": (int,),
-        "name": TEXT,
+        "validation": NUMBER, "test": (*NUMBER, str, list), "split_by": TEXT, "folds": (int,),
+        "seed": (int,), "name": TEXT,
     },
 }  # fmt: skip
 """Sections, their keys, and the types of the values."""
@@ -131,6 +131,13 @@ class FitConfig:
             raise AnharmonicError(f"[crystal] of {self.path} takes file, or all of cell, species and positions")
         return _crystal_of_sites(self.path, **sites)
 
+    def cluster_basis(self, crystal):
+        """The basis on the reference crystal."""
+        options = dict(self.basis)
+        if "preset" in options:
+            return ClusterBasis.from_preset(crystal, options.pop("preset"), **options)
+        return ClusterBasis(crystal, **options)
+
     def dataset(self, crystal, progress=False, workers=1):
         """All frames of the sections ``data``."""
         parts = [source.read(crystal, progress, workers) for source in self.sources]
@@ -139,7 +146,7 @@ class FitConfig:
     def run(self, dataset=None, progress=False):
         """Fit; returns a `FitResult`."""
         crystal = dataset.crystal if dataset else self.reference()
-        basis = ClusterBasis(crystal, **self.basis)
+        basis = self.cluster_basis(crystal)
         dataset = dataset or self.dataset(crystal, progress)
         test = self.test.read(crystal, progress) if isinstance(self.test, DataSource) else self.test
         return fit(basis, dataset, test=test, metadata=self.provenance(dataset), progress=progress, **self.fit)

@@ -57,7 +57,7 @@ def compare(potential, dataset, offsets=None):
             forces[k] = np.stack([np.ravel(frame.forces), found["forces"].ravel()], axis=1)
         if frame.stress is not None:
             stress[k] = np.stack([np.ravel(frame.stress), found["stress"].ravel()], axis=1)
-    energy = _with_offsets(energy, groups, offsets) / n_sites
+    energy = with_offsets(energy, groups, offsets) / n_sites
     return Comparison(energy, forces, stress, [frame.phase for frame in dataset], n_sites)
 
 
@@ -121,8 +121,8 @@ def _row(comparison, chosen):
     return row
 
 
-def _with_offsets(energy, groups, offsets):
-    """Predictions moved by the offset of their group (default: its mean residual)."""
+def with_offsets(energy, groups, offsets=None):
+    """Energies (n_frames, 2) whose predictions are moved by the offset of their group (default: its mean residual)."""
     energy = energy.copy()
     for group in np.unique(groups):
         chosen = groups == group

@@ -3,6 +3,16 @@
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+RIDGE_STRENGTHS = tuple(10.0**k for k in range(-3, 5))
+RIDGE_MARGIN = 1.02
+"""The strongest ridge whose loss is within this factor of the best is taken."""
+
+
+def strongest_ridge(loss):
+    """The strongest of a few strengths for which ``loss(strength)`` of held-out frames is near its best."""
+    losses = {strength: loss(strength) for strength in RIDGE_STRENGTHS}
+    return max(s for s, value in losses.items() if value <= RIDGE_MARGIN * min(losses.values()))
+
 
 class NormalEquations:
     """Sums over frames of the ridge problem: add rows, then solve for any strength.
@@ -17,6 +27,15 @@ class NormalEquations:
     def __init__(self, n_weights, n_groups):
         self.n_weights, size = n_weights, n_weights + n_groups
         self.matrix, self.target, self.squares = np.zeros((size, size)), np.zeros(size), 0.0
+
+    @classmethod
+    def sum_of(cls, parts):
+        """Equations of the frames of all parts."""
+        total = cls(parts[0].n_weights, len(parts[0].target) - parts[0].n_weights)
+        for part in parts:
+            total.matrix, total.target = total.matrix + part.matrix, total.target + part.target
+            total.squares += part.squares
+        return total
 
     def add(self, rows):
         """Add every `Row` of an iterable; returns the equations."""

@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 import ase.io
 import numpy as np
 
-from anharmonic.clusters import ClusterBasis
 from anharmonic.data import Dataset
 from anharmonic.data.frames import Frame
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
 from anharmonic.fitting import Weights, fit
-from anharmonic.fitting.fit import untrained
 from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.information import choose, in_tolerances
+from anharmonic.fitting.problem import untrained
 from anharmonic.fitting.statistics import Statistics
 from anharmonic.learning.labellers import Waiting
 from anharmonic.learning.sampling import sample
@@ -61,7 +60,7 @@ class Learner:
     def __init__(self, plan, folder, track=lambda items, text: items, stop=lambda: None):
         self.plan, self.folder, self.track, self.stop = plan, folder, track, stop
         crystal = plan.fit.reference()
-        self.basis = ClusterBasis(crystal, **plan.fit.basis)
+        self.basis = plan.fit.cluster_basis(crystal)
         self.known, self.test = plan.fit.parts(plan.fit.dataset(crystal))
 
     def rounds(self):

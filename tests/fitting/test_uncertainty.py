@@ -8,10 +8,10 @@ import pytest
 import anharmonic as ah
 from anharmonic.fitting import calibrate, calibration_table, compare, fit
 from anharmonic.fitting.calibration import Calibration
-from anharmonic.fitting.fit import divide, untrained
 from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.linear import NormalEquations
 from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.problem import divide, untrained
 from anharmonic.fitting.statistics import Statistics
 from anharmonic.fitting.uncertainty import LEVELS, _errors
 from anharmonic.fitting.unit_predictions import UnitPredictions

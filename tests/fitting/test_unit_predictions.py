@@ -8,10 +8,10 @@ import pytest
 from anharmonic.clusters import ClusterBasis
 from anharmonic.data import Dataset
 from anharmonic.data.frames import Frame
-from anharmonic.fitting.fit import untrained
 from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.linear import NormalEquations
 from anharmonic.fitting.prediction import Weights, device_batches, label_scales, loss
+from anharmonic.fitting.problem import untrained
 from anharmonic.fitting.statistics import Statistics
 from anharmonic.fitting.unit_predictions import UnitPredictions
 from anharmonic.potential import precision

@@ -1,0 +1,87 @@
+"""Cross-validation of models that are linear in their weights: each frame is predicted by a fit without it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anharmonic.data.division import fold_indices
+from anharmonic.fitting.errors import Comparison, with_offsets
+from anharmonic.fitting.linear import NormalEquations, strongest_ridge
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Errors of held-out frames.
+
+    Attributes
+    ----------
+    strength : float
+        Of the ridge: the one given, else the strongest that is near the best on the held-out frames.
+    comparison : Comparison
+        Labels and predictions of all frames, each held out once; energies up to the mean of their group.
+    """
+
+    strength: float
+    comparison: Comparison
+
+
+def cross_validate(unit, dataset, weights, n_folds, ridge=None, split_by="frame", seed=0, track=iter):
+    """Solve a linear model without each part of a data set in turn.
+
+    Parameters
+    ----------
+    unit : UnitPredictions
+        Of a polynomial model.
+    dataset : Dataset
+    weights : Weights
+    n_folds : int
+    ridge : float, optional
+        Strength for the whole data set; default: chosen on the held-out frames.
+    split_by, seed
+        As of `Dataset.folds`.
+    track : callable
+        Passes the rows on and may show progress.
+
+    Returns
+    -------
+    CrossValidation
+
+    Raises
+    ------
+    DatasetError
+        If there are fewer frames (or trajectories) than folds.
+    """
+    fold_of, n_groups = np.zeros(len(dataset), int), len(dataset.groups)
+    for number, indices in enumerate(fold_indices(dataset.frames, n_folds, seed, split_by)):
+        fold_of[indices] = number
+    held_out = [NormalEquations(unit.n_weights, n_groups) for _ in range(n_folds)]
+    for fold, row in zip(fold_of, track(unit.rows(dataset, weights)), strict=True):
+        held_out[fold].add([row])
+    share = 1 - 1 / n_folds
+    trained = [NormalEquations.sum_of([*held_out[:k], *held_out[k + 1 :]]) for k in range(n_folds)]
+
+    def loss(strength):
+        return sum(test.loss(*train.solve(share * strength)) for test, train in zip(held_out, trained, strict=True))
+
+    strength = strongest_ridge(loss) if ridge is None else ridge
+    solutions = [np.concatenate(train.solve(share * strength)) for train in trained]
+    predictions = [
+        row.jacobian.T @ solutions[fold] for fold, row in zip(fold_of, unit.rows(dataset, weights), strict=True)
+    ]
+    return CrossValidation(strength, _comparison(dataset, predictions))
+
+
+def _comparison(dataset, predictions):
+    """Labels beside predictions (n_labels,) of each frame, ordered as in a `Row`."""
+    energy, stress = np.full((len(dataset), 2), np.nan), np.full((len(dataset), 9, 2), np.nan)
+    forces = [np.zeros((0, 2))] * len(dataset)
+    for k, (frame, predicted) in enumerate(zip(dataset, predictions, strict=True)):
+        if frame.energy is not None:
+            label = frame.energy / frame.n_cells - dataset.energy_offset[frame.group]
+            energy[k] = label, predicted[0] / frame.n_cells
+        if frame.forces is not None:
+            forces[k] = np.stack([np.ravel(frame.forces), predicted[1:-9]], axis=1)
+        if frame.stress is not None:
+            stress[k] = np.stack([np.ravel(frame.stress), predicted[-9:]], axis=1)
+    groups, n_sites = np.array([dataset.groups.index(f.group) for f in dataset]), dataset.crystal.n_sites
+    return Comparison(with_offsets(energy, groups) / n_sites, forces, stress, [f.phase for f in dataset], n_sites)
