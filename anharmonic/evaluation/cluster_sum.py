@@ -1,55 +1,85 @@
 """Energies that are sums over clusters: polynomial expansions and cluster nets."""
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 
+from anharmonic.evaluation.expansions import ClusterExpansions
 from anharmonic.evaluation.many_body import ClusterFunction
 from anharmonic.evaluation.pairs import PairFunctions
+from anharmonic.evaluation.windowed import WindowSums
 from anharmonic.potential import precision
+from anharmonic.potential.models import Expansion
 
 TABLE_RANGE = 1.5
 """In float32, pair nets become tables on this multiple of the fitted range, around its middle."""
 
+JOINED = 3
+"""Expansions of clusters of up to so many sites are evaluated together."""
+
 
 class ClusterSum(eqx.Module):
-    """One function for each group of rows (eq. 12 with eq. 2 or eq. 13).
+    """Functions of clusters (eq. 12 with eq. 2 or eq. 13), of the metrics of their bonds.
 
     Attributes
     ----------
-    functions : tuple of PairFunctions or ClusterFunction
+    pairs : PairFunctions or None
+        Of the first rows of bonds, in their order.
+    functions : tuple of ClusterExpansions or ClusterFunction
+        By group of orbits of larger clusters.
+    tables : tuple of ClusterTable
+        By group.
+    sums : WindowSums
+        From the pairs of these clusters to the rows of bonds.
+    groups : tuple of tuple of int
+        The orbits (indices) of each group.
+    pair_rows : tuple
+        ``(orbit, row of each cluster)`` of the pairs.
     """
 
+    pairs: PairFunctions | None
     functions: tuple
+    tables: tuple
+    sums: WindowSums
+    groups: tuple = eqx.field(static=True)
+    pair_rows: tuple = eqx.field(static=True)
 
     @classmethod
-    def of_potential(cls, potential, groups, tabulate):
-        """Functions of a `ClusterModel` for groups of orbits, given by their indices.
-
-        `tabulate` allows tables for pair nets, where the fitted ranges are known.
-        """
-        basis, features, terms = potential.basis, potential.lattice.features.orbits, potential.model.terms
-        ranges = table_ranges(potential) if tabulate and potential.ranges else None
-
-        def function(group):
-            if basis.orbits[group[0]].n_points > 2:
-                return ClusterFunction.of_term(terms[group[0]], features[group[0]], basis.metric)
-            counts = [basis.orbits[k].n_clusters for k in group]
-            limits = None if ranges is None else np.array([ranges[k] for k in group])
-            chosen = [terms[k] for k in group], [features[k] for k in group]
-            return PairFunctions.of_terms(*chosen, counts, basis.metric, limits)
-
+    def of_potential(cls, potential, layout, tabulate):
+        """Functions of a `ClusterModel`; `tabulate` allows tables for pair nets, where the fitted ranges are known."""
+        groups = _groups(potential)
         with precision("float64"):
-            return cls(tuple(function(group) for group in groups))
+            pairs = _pairs(potential, layout, tabulate) if layout.in_place else None
+            functions = tuple(_function(potential, group) for group in groups)
+        rows = tuple((k, tuple(layout.rows_of(k).tolist())) for k in sorted(layout.in_place))
+        return cls(pairs, functions, tuple(map(layout.table, groups)), layout.sums(groups), groups, rows)
 
-    def __call__(self, rows, strains, grid):
-        """Energy (eV) and its derivatives (eV) by the strains, both by group."""
-        energy, derivatives = 0.0, []
-        for group, function, strain in zip(rows, self.functions, strains, strict=True):
-            pairs = isinstance(function, PairFunctions)
-            psi, by_strain = function.of_strain(strain if pairs else group.per_cluster(strain))
-            energy = energy + group.total(psi)
-            derivatives.append(by_strain.reshape(strain.shape))
-        return energy, derivatives
+    def __call__(self, metrics, grid, fence):
+        """Energy (eV), and its derivatives (eV) by the metrics of all bonds (n_rows, span + before).
+
+        Parameters
+        ----------
+        metrics : array, shape (n_rows, span + 2 before)
+        grid : HaloGrid
+        fence : callable
+            Gives the result of a function, computed once and written out (see `anharmonic.evaluation.fence`).
+        """
+        length, energy, own, flat = self.sums.length, 0.0, [], []
+        if self.pairs is not None:
+            f = metrics[: len(self.pairs.lower), :length]
+            energy = jnp.sum(jnp.where(_owned(grid, length), self.pairs(f), 0.0))
+            own.append(self.pairs.derivative(f))
+        for function, table in zip(self.functions, self.tables, strict=True):
+            own_metrics = fence(lambda table=table: table.of_bonds(metrics))
+            psi, by_metric = function.with_derivative(own_metrics)
+            energy = energy + table.total(psi)
+            flat.append(by_metric.reshape(-1))
+        if not self.functions:
+            return energy, own[0]
+        total = self.sums(flat, fence)
+        if own:
+            total = jnp.concatenate([total[: len(own[0])] + own[0], total[len(own[0]) :]])
+        return energy, total
 
 
 def table_ranges(potential):
@@ -62,3 +92,42 @@ def table_ranges(potential):
         half = 0.5 * TABLE_RANGE * (upper - lower)
         result.append((0.5 * (lower + upper) - half, 0.5 * (lower + upper) + half) if orbit.n_points == 2 else None)
     return result
+
+
+def _groups(potential):
+    """Orbits (indices) of more than two sites that are evaluated together: expansions of small clusters."""
+    orbits, terms = potential.basis.orbits, potential.model.terms
+    large = [k for k, orbit in enumerate(orbits) if orbit.n_points > 2]
+    joined = {}
+    for k in large:
+        together = orbits[k].n_points <= JOINED and isinstance(terms[k], Expansion)
+        joined.setdefault(("joined", orbits[k].n_points) if together else k, []).append(k)
+    return tuple(map(tuple, joined.values()))
+
+
+def _function(potential, group):
+    """The function of a group."""
+    features, terms = potential.lattice.features.orbits, potential.model.terms
+    orbit, term = potential.basis.orbits[group[0]], terms[group[0]]
+    if orbit.n_points > JOINED or not isinstance(term, Expansion):
+        return ClusterFunction.of_term(term, features[group[0]])
+    counts = [potential.basis.orbits[k].n_clusters for k in group]
+    return ClusterExpansions.of_terms([terms[k] for k in group], [features[k] for k in group], counts)
+
+
+def _pairs(potential, layout, tabulate):
+    """Functions of the rows of bonds that are pairs themselves."""
+    basis, orbits = potential.basis, sorted(layout.in_place)
+    ranges = table_ranges(potential) if tabulate and potential.ranges else None
+    limits = None if ranges is None else np.array([ranges[k] for k in orbits])
+    terms, features = (
+        [potential.model.terms[k] for k in orbits],
+        [potential.lattice.features.orbits[k] for k in orbits],
+    )
+    functions = PairFunctions.of_terms(terms, features, [basis.orbits[k].n_clusters for k in orbits], limits)
+    return functions.of_rows(np.argsort(np.concatenate([layout.rows_of(k) for k in orbits])))
+
+
+def _owned(grid, length):
+    """Which positions of ``[-before, span)`` are cells of the slab."""
+    return jnp.concatenate([jnp.zeros(length - grid.span, bool), grid.owned])

@@ -5,12 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from anharmonic.clusters.metrics import get_strain_metric
+from anharmonic.evaluation.bonds import BondRows
 from anharmonic.evaluation.cluster_sum import ClusterSum
 from anharmonic.evaluation.extrapolation import Extrapolation, SiteGrades
 from anharmonic.evaluation.fence import fence
 from anharmonic.evaluation.fields import transform
 from anharmonic.evaluation.grid import HaloGrid
-from anharmonic.evaluation.rows import Rows
+from anharmonic.evaluation.layout import Layout
 from anharmonic.evaluation.site_sum import SiteSum
 from anharmonic.potential.lattice import cast
 from anharmonic.potential.models import ClusterModel
@@ -28,8 +30,7 @@ class Evaluator(eqx.Module):
     Attributes
     ----------
     grid : HaloGrid
-    rows : tuple of Rows
-        The pairs of all clusters by group of orbits.
+    bonds : BondRows
     model : ClusterSum or SiteSum
     positions, cell : array, shape (n_sites, 3), (3, 3)
         Of the reference crystal (A).
@@ -37,18 +38,17 @@ class Evaluator(eqx.Module):
         Volume of the undeformed supercell (A^3).
     grades : SiteGrades or None
         For the extrapolation grades; None if the potential knows no domain.
-    groups : tuple of tuple of int
-        The orbits (indices) of each group.
+    metric : str
     """
 
     grid: HaloGrid
-    rows: tuple
+    bonds: BondRows
     model: eqx.Module
     positions: jax.Array
     cell: jax.Array
     volume: jax.Array
     grades: SiteGrades | None
-    groups: tuple = eqx.field(static=True)
+    metric: str = eqx.field(static=True)
 
     @classmethod
     def create(cls, potential, supercell, dtype="float32"):
@@ -57,22 +57,24 @@ class Evaluator(eqx.Module):
         reach = np.max([np.ptp(o.offsets, axis=1).max(axis=0) for o in basis.orbits], axis=0)
         sum_of_clusters = isinstance(potential.model, ClusterModel)
         grid = HaloGrid.create(supercell, crystal.n_sites, reach, SLAB if sum_of_clusters else None)
-        groups = _groups(basis.orbits, join_pairs=sum_of_clusters)
-        rows = tuple(Rows.of_orbits(crystal, [basis.orbits[k] for k in group], grid) for group in groups)
+        pairs = [k for k, orbit in enumerate(basis.orbits) if orbit.n_points == 2]
+        layout = Layout(basis, grid, pairs if sum_of_clusters else ())
         if sum_of_clusters:
-            model = ClusterSum.of_potential(potential, groups, tabulate=dtype == "float32")
+            model = ClusterSum.of_potential(potential, layout, tabulate=dtype == "float32")
         else:
-            model = SiteSum.of_potential(potential, rows, grid)
+            model = SiteSum.of_potential(potential, layout)
         volume = np.asarray(crystal.volume * supercell.n_cells)
-        positions, grades = crystal.positions @ crystal.cell, SiteGrades.of_potential(potential, groups, rows)
-        return cast(cls(grid, rows, model, positions, crystal.cell, volume, grades, groups), dtype)
+        positions, grades = crystal.positions @ crystal.cell, SiteGrades.of_potential(potential, layout)
+        parts = grid, layout.bonds(crystal), model, positions, crystal.cell, volume, grades
+        return cast(cls(*parts, basis.metric), dtype)
 
     def energy(self, displacements, deformation):
         """Energy (eV) of the supercell relative to the reference crystal."""
 
         def slab(sources):
-            strains = self._strains(self.grid.pad(displacements, sources), deformation)
-            return self.model(self.rows, strains, self.grid)[0]
+            return self.model(
+                self._metrics(self.grid.pad(displacements, sources), deformation)[0], self.grid, self._fence
+            )[0]
 
         return jnp.sum(self._by_slab(slab))
 
@@ -99,10 +101,11 @@ class Evaluator(eqx.Module):
     def _slab_gradients(self, displacements, deformation, sources):
         """`gradients` of one slab: its share of E and dE/dF, and dE/du of its sites."""
         flat = self.grid.pad(displacements, sources)
-        energy, by_strain = self.model(self.rows, self._strains(flat, deformation), self.grid)
-        weights = [b / rows.squares[:, None] for rows, b in zip(self.rows, by_strain, strict=True)]
-        pulls = self._fence(lambda: self._sum("pulls", flat, weights))
-        fluxes = self._sum("fluxes", flat, weights)
+        metrics, rates = self._metrics(flat, deformation)
+        energy, by_metric = self.model(metrics, self.grid, self._fence)
+        weights = self._fence(lambda: by_metric * rates[:, : by_metric.shape[1]])
+        pulls = self._fence(lambda: self.bonds.pulls(flat, weights, self.grid))
+        fluxes = self.bonds.fluxes(flat, weights, self.grid.owned)
         metric_tensor = deformation.T @ deformation
         by_u = self._fence(lambda: transform(metric_tensor, jnp.swapaxes(self.grid.crop(pulls), 0, 1)))
         return energy, by_u, deformation @ self._tension(flat, pulls, fluxes)
@@ -120,8 +123,8 @@ class Evaluator(eqx.Module):
             return jnp.zeros((displacements.shape[0], displacements.shape[-1]), displacements.dtype)
 
         def slab(sources):
-            strains = self._strains(self.grid.pad(displacements, sources), deformation)
-            return self.grid.crop(self.grades(self.rows, strains, self.grid.n_sites))
+            metrics, _ = self._metrics(self.grid.pad(displacements, sources), deformation)
+            return self.grid.crop(self.grades(metrics))
 
         return jnp.moveaxis(self._by_slab(slab), 0, 1).reshape(displacements.shape[0], -1)
 
@@ -138,43 +141,34 @@ class Evaluator(eqx.Module):
             return jnp.zeros(0, displacements.dtype)
 
         def slab(sources):
-            strains = self._strains(self.grid.pad(displacements, sources), deformation)
-            by_class = self.grades.whitened(self.rows, strains, self.grid.n_sites)
+            by_class = self.grades.whitened(self._metrics(self.grid.pad(displacements, sources), deformation)[0])
             return jnp.concatenate([jnp.mean(self.grid.crop(x), axis=(1, 2)) for x in by_class])
 
         return jnp.mean(self._by_slab(slab), axis=0)
 
-    def _strains(self, flat, deformation):
-        """Green-Lagrange strains of all rows by group."""
-        metric_tensor = deformation.T @ deformation
-        return [self._fence(lambda r=rows: r.strains(flat, metric_tensor)) for rows in self.rows]
+    def _metrics(self, flat, deformation):
+        """Metrics of all bonds, (n_rows, span + 2 before), and their derivatives by the strains over v^2 (1/A^2)."""
+        metric, metric_tensor = get_strain_metric(self.metric), deformation.T @ deformation
+
+        def of_bonds():
+            strains = self.bonds.strains(flat, metric_tensor)
+            metrics, rates = jax.jvp(metric, (strains,), (jnp.ones_like(strains),))
+            return metrics, rates / self.bonds.squares[:, None]
+
+        return self._fence(of_bonds)
 
     def _fence(self, function):
         return fence(self.volume > 0, function)
 
-    def _sum(self, name, flat, weights):
-        """Sums over all rows of what `Rows` calls `name`, by component and site or axis: (3, n, span)."""
-        groups = [getattr(rows, name)(flat, w, self.grid) for rows, w in zip(self.rows, weights, strict=True)]
-        zero = jnp.zeros(self.grid.span, self.volume.dtype)
-        return jnp.stack([
-            jnp.stack([sum((term for terms in lists for term in terms), zero) for lists in zip(*x, strict=True)])
-            for x in zip(*groups, strict=True)
-        ])  # fmt: skip
-
     def _tension(self, flat, pulls, fluxes):
-        """Sum of ``w p p^T`` over all rows, (3, 3).
+        """Sum of ``w p p^T`` over all bonds, (3, 3).
 
         With ``p = R_j + u_j - R_i - u_i + A^T o``, what lies inside cells adds up to the pulls on the
         sites, which are periodic; only the cells o between both ends need sums of their own, the fluxes.
         """
         grid = self.grid
-        own = flat.reshape(3, grid.n_sites, -1)[..., grid.margin : grid.margin + grid.span]
+        fields = flat[: 3 * grid.n_sites * grid.n_padded].reshape(3, grid.n_sites, -1)
+        own = fields[..., grid.margin : grid.margin + grid.span]
         moved = jnp.sum(jnp.where(grid.owned, pulls[:, None] * own, 0.0), axis=(2, 3))
-        at_sites, across = (jnp.sum(jnp.where(grid.owned, x, 0.0), axis=-1) for x in (pulls, fluxes))
-        return moved + at_sites @ self.positions + across @ self.cell
-
-
-def _groups(orbits, join_pairs):
-    """Orbits (indices) that are evaluated together: all pairs if `join_pairs`, then one by one."""
-    pairs = [k for k, orbit in enumerate(orbits) if orbit.n_points == 2] if join_pairs else []
-    return ((tuple(pairs),) if pairs else ()) + tuple((k,) for k in range(len(orbits)) if k not in pairs)
+        at_sites = jnp.sum(jnp.where(grid.owned, pulls, 0.0), axis=-1)
+        return moved + at_sites @ self.positions + fluxes @ self.cell

@@ -1,12 +1,12 @@
-"""How unusual the environments of all sites are, from the strains that the evaluator has at hand."""
+"""How unusual the environments of all sites are, from the metrics that the evaluator has at hand."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anharmonic.clusters.metrics import get_strain_metric
 from anharmonic.evaluation.ladder import Matrix, Polynomials
+from anharmonic.evaluation.windowed import ClusterTable
 from anharmonic.potential.domain import n_low
 
 
@@ -16,32 +16,17 @@ class OrbitEnvironment(eqx.Module):
     Attributes
     ----------
     polynomials : Polynomials
-    members : tuple
-        ``(site, distance)`` of each cluster's points, by cluster.
-    group, begin : int
-        Group of rows, and which of its clusters is the orbit's first.
-    metric : str
+    table : ClusterTable
     """
 
     polynomials: Polynomials
-    members: tuple = eqx.field(static=True)
-    group: int = eqx.field(static=True)
-    begin: int = eqx.field(static=True)
-    metric: str = eqx.field(static=True)
+    table: ClusterTable
 
-    def __call__(self, rows, strains, n_sites):
-        """Array (n_invariants, n_sites, span); `rows` and `strains` by group."""
-        rows = rows[self.group]
-        strain = rows.per_cluster(strains[self.group])[:, self.begin : self.begin + len(self.members)]
-        metric = get_strain_metric(self.metric)(strain.reshape(len(strain), -1))
-        phi = self.polynomials(metric).reshape(-1, len(self.members), rows.length)
-        sums = [[] for _ in range(n_sites)]
-        for cluster, points in enumerate(self.members):
-            for site, distance in points:
-                first = rows.before - distance
-                sums[site].append(phi[:, cluster, first : first + rows.span])
-        zero = jnp.zeros((len(phi), rows.span), phi.dtype)
-        return jnp.stack([sum(terms, zero) / len(self.members[0]) for terms in sums], axis=1)
+    def __call__(self, metrics):
+        """Array (n_invariants, n_sites, span), of the metrics of all bonds."""
+        own = self.table.of_bonds(metrics)
+        phi = self.polynomials(own.reshape(len(own), -1))
+        return self.table.at_sites(phi.reshape(-1, *own.shape[1:]))
 
 
 class SiteGrades(eqx.Module):
@@ -62,35 +47,29 @@ class SiteGrades(eqx.Module):
     classes: tuple = eqx.field(static=True)
 
     @classmethod
-    def of_potential(cls, potential, groups, rows):
-        """For groups of orbits (by index) and their rows; None if the potential knows no domain."""
+    def of_potential(cls, potential, layout):
+        """For a `Layout`; None if the potential knows no domain."""
         domain, basis, orbits = potential.domain, potential.basis, []
         if domain is None:
             return None
-        for number, group in enumerate(groups):
-            begin = 0
-            for k in group:
-                n_clusters, low = basis.orbits[k].n_clusters, n_low(basis.invariants[k])
-                chosen = np.eye(len(basis.invariants[k].degrees))[:low]
-                polynomials = Polynomials.of_features(potential.lattice.features.orbits[k], chosen)
-                members = rows[number].members[begin : begin + n_clusters]
-                orbits.append((k, OrbitEnvironment(polynomials, members, number, begin, basis.metric)))
-                begin += n_clusters
-        in_order = tuple(orbit for _, orbit in sorted(orbits, key=lambda pair: pair[0]))
-        return cls(in_order, tuple(map(Matrix.of, domain.transforms)), np.float64(domain.largest_mean), domain.classes)
+        for k, features in enumerate(potential.lattice.features.orbits):
+            chosen = np.eye(len(basis.invariants[k].degrees))[: n_low(basis.invariants[k])]
+            orbits.append(OrbitEnvironment(Polynomials.of_features(features, chosen), layout.table((k,))))
+        transforms = tuple(map(Matrix.of, domain.transforms))
+        return cls(tuple(orbits), transforms, np.float64(domain.largest_mean), domain.classes)
 
-    def whitened(self, rows, strains, n_sites):
-        """Transformed environments by class, (n_directions, n_sites of the class, span); lists by group come in."""
-        environment = jnp.concatenate([orbit(rows, strains, n_sites) for orbit in self.orbits])
+    def whitened(self, metrics):
+        """Transformed environments by class, (n_directions, n_sites of the class, span), of all bonds' metrics."""
+        environment = jnp.concatenate([orbit(metrics) for orbit in self.orbits])
         found = []
         for sites, transform in zip(self.classes, self.transforms, strict=True):
             own = jnp.concatenate([environment[:, site] for site in sites], axis=1)
             found.append(transform(own).reshape(-1, len(sites), environment.shape[-1]))
         return found
 
-    def __call__(self, rows, strains, n_sites):
-        """Grades (n_sites, span); `rows` and `strains` by group."""
-        by_class = [jnp.sqrt(jnp.sum(x**2, axis=0)) for x in self.whitened(rows, strains, n_sites)]
+    def __call__(self, metrics):
+        """Grades (n_sites, span)."""
+        by_class = [jnp.sqrt(jnp.sum(x**2, axis=0)) for x in self.whitened(metrics)]
         order = np.argsort([site for sites in self.classes for site in sites])
         lengths = [row for lengths in by_class for row in lengths]
         return jnp.stack([lengths[k] for k in order])

@@ -78,11 +78,15 @@ class HaloGrid(eqx.Module):
         return self.span + 2 * self.margin
 
     def pad(self, displacements, sources):
-        """Vectors (n_sites, 3, n_cells) on a slab, given by its row of `sources`: flat (3 * n_sites * n_padded,)."""
+        """Vectors (n_sites, 3, n_cells) on a slab, given by its row of `sources`: (3 * n_sites * n_padded + margin,).
+
+        Windows that begin in the halo may end behind the last field: there stand zeros.
+        """
         n_cells = displacements.shape[-1]
         first = n_cells * (3 * np.arange(self.n_sites) + np.arange(3)[:, None])
         places = first.reshape(-1, 1).astype(np.int32) + sources
-        return jnp.asarray(displacements).reshape(-1).at[places].get(mode="promise_in_bounds").reshape(-1)
+        fields = jnp.asarray(displacements).reshape(-1).at[places].get(mode="promise_in_bounds")
+        return jnp.concatenate([fields.reshape(-1), jnp.zeros(self.margin, fields.dtype)])
 
     def position(self, component, site, distance=0):
         """Flat position of cell (0, 0, 0) in displacements padded by `pad`, moved by a distance."""

@@ -9,14 +9,14 @@ import numpy as np
 
 from anharmonic.clusters.metrics import get_strain_metric
 from anharmonic.errors import AnharmonicError
+from anharmonic.evaluation.bonds import green_lagrange
 from anharmonic.evaluation.cluster_sum import ClusterSum
 from anharmonic.evaluation.fence import fence
 from anharmonic.evaluation.grid import windows
-from anharmonic.evaluation.rows import green_lagrange
 
 
 class TouchedClusters(eqx.Module):
-    """The clusters of one orbit of three or more sites around a given site.
+    """The clusters of a group of orbits of three or more sites around a given site.
 
     Attributes
     ----------
@@ -26,15 +26,15 @@ class TouchedClusters(eqx.Module):
         Neighbours between which the other strains are.
     vectors : array, shape (n_others, 3)
         From the first to the second (A).
-    group : int
-        Number of the orbit's function.
+    function : ClusterExpansions or ClusterFunction
+        One row for each cluster.
     """
 
     index: jax.Array
     first: jax.Array
     second: jax.Array
     vectors: jax.Array
-    group: int = eqx.field(static=True)
+    function: eqx.Module
 
 
 class Surroundings(eqx.Module):
@@ -70,15 +70,12 @@ class SiteChanges(eqx.Module):
     ----------
     surroundings : tuple of Surroundings
         By site.
-    functions : tuple
-        Of the groups of the evaluator.
     metric : str
     offsets : tuple of tuple of int
         Cells of neighbours.
     """
 
     surroundings: tuple
-    functions: tuple
     metric: str = eqx.field(static=True)
     offsets: tuple = eqx.field(static=True)
 
@@ -99,7 +96,7 @@ class SiteChanges(eqx.Module):
         offsets = {}
         sites = [_Collector(basis, evaluator, site, offsets) for site in range(basis.crystal.n_sites)]
         surroundings = tuple(site.result() for site in sites)
-        return cls(surroundings, evaluator.model.functions, basis.metric, tuple(offsets))
+        return cls(surroundings, basis.metric, tuple(offsets))
 
     def change(self, site, own, steps, others, metric_tensor):
         """Energy changes (n_moved,) in eV.
@@ -115,24 +112,23 @@ class SiteChanges(eqx.Module):
         """
         around, total = self.surroundings[site], jnp.zeros_like(own[0])
         always, moved = metric_tensor[0, 0] > 0, jnp.stack([own, own + steps], axis=1)
+        metric = get_strain_metric(self.metric)
 
         def to_neighbours():
-            return green_lagrange(around.vectors, others[:, :, None] - moved[:, None], metric_tensor)
+            return metric(green_lagrange(around.vectors, others[:, :, None] - moved[:, None], metric_tensor))
 
-        strains = fence(always, to_neighbours)
+        metrics = fence(always, to_neighbours)
         if around.functions is not None:
-            energies = around.functions(get_strain_metric(self.metric)(_rows(strains, around.pairs)))
-            total = total + _change(energies)
+            total = total + _change(around.functions(_rows(metrics, around.pairs)))
         for touched in around.clusters:
 
-            def fixed_strains(touched=touched):
-                between = others[:, touched.second] - others[:, touched.first]
-                return green_lagrange(touched.vectors, between, metric_tensor)
+            def between(touched=touched):
+                differences = others[:, touched.second] - others[:, touched.first]
+                return metric(green_lagrange(touched.vectors, differences, metric_tensor))
 
-            fixed = fence(always, fixed_strains)
-            pairs = _rows(jnp.concatenate([strains, jnp.stack([fixed, fixed], axis=1)]), touched.index)
-            energies = self.functions[touched.group](pairs.reshape(len(pairs), -1)).reshape(pairs.shape[1:])
-            total = total + _change(energies)
+            fixed = fence(always, between)
+            pairs = _rows(jnp.concatenate([metrics, jnp.stack([fixed, fixed], axis=1)]), touched.index)
+            total = total + _change(touched.function(pairs))
         return total
 
 
@@ -154,46 +150,43 @@ class _Collector:
     def __init__(self, basis, evaluator, site, offsets):
         self.basis, self.evaluator, self.site = basis, evaluator, site
         self.offsets, self.neighbours = offsets, {}
-        self.pairs, self.rows, self.clusters = [], [], []
 
     def result(self):
-        for number, group in enumerate(self.evaluator.groups):
-            rows = np.cumsum([0, *(self.basis.orbits[k].n_clusters for k in group)])
-            for k, row in zip(group, rows, strict=False):
-                orbit = self.basis.orbits[k]
-                if orbit.n_points == 2:
-                    found = [self._neighbour(m[1 - p]) for m, p in self._members(orbit)]
-                    self.pairs += found
-                    self.rows += [row] * len(found)
-                elif members := self._members(orbit):
-                    self.clusters.append((number, members))
-        clusters = [self._touched(number, members) for number, members in self.clusters]
+        model, pairs, rows = self.evaluator.model, [], []
+        for orbit, of_orbit in model.pair_rows:
+            for members, p, cluster in self._members([orbit]):
+                pairs.append(self._neighbour(members[1 - p]))
+                rows.append(of_orbit[cluster])
+        found = [(f, self._members(group)) for f, group in zip(model.functions, model.groups, strict=True)]
+        clusters = [self._touched(function, members) for function, members in found if members]
         n = len(self.neighbours)
         clusters = [TouchedClusters(np.where(i < 0, n - 1 - i, i).astype(np.int32), *rest) for i, *rest in clusters]
-        functions = self.evaluator.model.functions[0].of_rows(np.array(self.rows)) if self.rows else None
+        functions = model.pairs.of_rows(np.array(rows)) if rows else None
         keys = list(self.neighbours)
         return Surroundings(
             np.array([s for s, _ in keys], np.int32),
             np.array([self.offsets.setdefault(o, len(self.offsets)) for _, o in keys], np.int32),
             self._cast(self._positions(keys) - self._positions([(self.site, (0, 0, 0))])),
-            np.array(self.pairs, np.int32), functions, tuple(clusters),
+            np.array(pairs, np.int32), functions, tuple(clusters),
         )  # fmt: skip
 
-    def _members(self, orbit):
-        """``(members, place of the site among them)`` for each cluster with the site in cell 0."""
+    def _members(self, orbits):
+        """``(members, place of the site, number)`` of each cluster of some orbits that has the site in cell 0."""
+        sites = np.concatenate([self.basis.orbits[k].sites for k in orbits])
+        offsets = np.concatenate([self.basis.orbits[k].offsets for k in orbits])
         return [
-            ([(int(s), tuple((x - o[p]).tolist())) for s, x in zip(sites, o, strict=True)], p)
-            for sites, o in zip(orbit.sites, orbit.offsets, strict=True)
-            for p in np.flatnonzero(sites == self.site)
+            ([(int(s), tuple((x - o[p]).tolist())) for s, x in zip(row, o, strict=True)], p, number)
+            for number, (row, o) in enumerate(zip(sites, offsets, strict=True))
+            for p in np.flatnonzero(row == self.site)
         ]
 
     def _neighbour(self, key):
         return self.neighbours.setdefault(key, len(self.neighbours))
 
-    def _touched(self, number, members):
-        """Index table with others counted as -1, -2, ..., and their ends and vectors."""
+    def _touched(self, function, members):
+        """Index table with others counted as -1, -2, ..., their ends and vectors, and the clusters' function."""
         others, index = {}, []
-        for cluster, p in members:
+        for cluster, p, _ in members:
             column = []
             for a, b in combinations(range(len(cluster)), 2):
                 if p in (a, b):
@@ -204,7 +197,8 @@ class _Collector:
             index.append(column)
         first, second, i, j = zip(*others, strict=True)
         vectors = self._cast(self._positions(second) - self._positions(first))
-        return np.array(index).T, np.array(i, np.int32), np.array(j, np.int32), vectors, number
+        chosen = function.of_rows(np.array([number for _, _, number in members]))
+        return np.array(index).T, np.array(i, np.int32), np.array(j, np.int32), vectors, chosen
 
     def _positions(self, keys):
         crystal = self.basis.crystal

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anharmonic.clusters.metrics import get_strain_metric
 from anharmonic.evaluation.ladder import Matrix, Polynomials
 from anharmonic.potential.models import Network
 
@@ -14,7 +13,7 @@ BLOCK = 2**17
 
 
 class ClusterFunction(eqx.Module):
-    """Energy of one orbit's clusters as a function of their strains.
+    """Energy of one orbit's clusters as a function of their pair metrics.
 
     ``psi = P_0 + output . tanh(... tanh(P_1..h + b))`` without its value at the reference,
     where the P are polynomials of the pair metrics: an expansion is P_0 alone, and the
@@ -26,38 +25,42 @@ class ClusterFunction(eqx.Module):
     biases : tuple of array
     layers : tuple of Matrix
         The weights after the first layer.
-    metric : str
     """
 
     polynomials: Polynomials
     biases: tuple
     layers: tuple
-    metric: str = eqx.field(static=True)
 
     @classmethod
-    def of_term(cls, term, features, metric):
+    def of_term(cls, term, features):
         """From the term and the `OrbitFeatures` of an orbit."""
         if not isinstance(term, Network):
-            return cls(Polynomials.of_features(features, (term.weights / term.scales)[None]), (), (), metric)
+            return cls(Polynomials.of_features(features, (term.weights / term.scales)[None]), (), ())
         scales = term.linear.scales
         channels = np.concatenate([(term.linear.weights / scales)[None], term.weights[0] / scales])
         layers = tuple(map(Matrix.of, term.weights[1:]))
-        return cls(Polynomials.of_features(features, channels), term.biases, layers, metric)
+        return cls(Polynomials.of_features(features, channels), term.biases, layers)
 
-    def of_strain(self, strain):
-        """``(psi, d psi / d e)`` in eV, (n_clusters, length) and (n_pairs, n_clusters, length)."""
-        n_pairs, n_clusters, length = strain.shape
-        flat = strain.reshape(n_pairs, n_clusters * length)
-        energy, by_strain = in_blocks(self._with_derivative, flat, self.polynomials.n_monomials)
-        return energy.reshape(n_clusters, length), by_strain.reshape(strain.shape)
+    def of_rows(self, rows):
+        """The functions of some clusters: all are alike."""
+        return self
 
-    def _with_derivative(self, strain):
-        energy, pull = jax.vjp(self, strain)
+    def with_derivative(self, metrics):
+        """``(psi, d psi / d metrics)`` in eV, (n_clusters, length) and (n_pairs, n_clusters, length)."""
+        flat = metrics.reshape(len(metrics), -1)
+        energy, by_metric = in_blocks(self._with_derivative, flat, self.polynomials.n_monomials)
+        return energy.reshape(metrics.shape[1:]), by_metric.reshape(metrics.shape)
+
+    def _with_derivative(self, flat):
+        energy, pull = jax.vjp(self._of_columns, flat)
         return energy, pull(jnp.ones_like(energy))[0]
 
-    def __call__(self, strain):
-        """psi (length,) in eV of strains (n_pairs, length)."""
-        values = self.polynomials(get_strain_metric(self.metric)(strain))
+    def __call__(self, metrics):
+        """psi (n_clusters, ...) in eV of metrics (n_pairs, n_clusters, ...)."""
+        return self._of_columns(metrics.reshape(len(metrics), -1)).reshape(metrics.shape[1:])
+
+    def _of_columns(self, metrics):
+        values = self.polynomials(metrics)
         if not self.layers:
             return values[0]
         return values[0] + self._net(values[1:]) - self._net(jnp.zeros_like(values[1:, :1]))

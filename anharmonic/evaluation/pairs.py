@@ -1,11 +1,10 @@
-"""Functions of one pair: everything that a model does to a pair orbit, as a function of its strain."""
+"""Functions of one pair: everything that a model does to a pair orbit, as a function of its metric."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anharmonic.clusters.metrics import get_strain_metric
 from anharmonic.evaluation.tables import NetTable, horner, per_row
 from anharmonic.potential.models import Network, WalledTerm
 
@@ -23,7 +22,6 @@ class PairFunctions(eqx.Module):
         Walls; stiffness zero where there is none.
     net : PairNets, NetTable or None
         What networks add to the polynomial.
-    metric : str
     """
 
     coefficients: jax.Array
@@ -31,10 +29,9 @@ class PairFunctions(eqx.Module):
     upper: jax.Array
     stiffness: jax.Array
     net: eqx.Module | None
-    metric: str = eqx.field(static=True)
 
     @classmethod
-    def of_terms(cls, terms, features, counts, metric, ranges=None):
+    def of_terms(cls, terms, features, counts, ranges=None):
         """From the terms and `OrbitFeatures` of pair orbits of `counts` clusters each.
 
         Parameters
@@ -42,7 +39,6 @@ class PairFunctions(eqx.Module):
         terms : sequence of Expansion, Network or WalledTerm
         features : sequence of OrbitFeatures
         counts : sequence of int
-        metric : str
         ranges : ndarray, shape (n_orbits, 2), optional
             Ranges of f on which nets may be tabulated: for float32, where tables are as good.
         """
@@ -57,16 +53,11 @@ class PairFunctions(eqx.Module):
             nets = PairNets.of_terms([term for term, _ in split], powers, degree)
             table = None if ranges is None else NetTable.of_nets(nets, *ranges.T, counts)
             net = nets.repeated(counts) if table is None else table
-        return cls(np.repeat(coefficients, counts, axis=-1), *np.repeat(walls, counts, axis=-1), net, metric)
+        return cls(np.repeat(coefficients, counts, axis=-1), *np.repeat(walls, counts, axis=-1), net)
 
     def of_rows(self, rows):
         """The functions of some rows, in the given order."""
         return jax.tree.map(lambda x: x if x is None else x[..., rows], self, is_leaf=lambda x: isinstance(x, NetTable))
-
-    def of_strain(self, strain):
-        """``(psi, d psi / d e)`` in eV, shapes (n_rows, length), of strains e (n_rows, length)."""
-        f, slope = jax.jvp(get_strain_metric(self.metric), (strain,), (jnp.ones_like(strain),))
-        return self(f), self.derivative(f) * slope
 
     def __call__(self, f):
         """psi (eV) of metrics f, both (n_rows, ...)."""

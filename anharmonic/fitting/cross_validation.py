@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anharmonic.data.division import fold_indices
-from anharmonic.fitting.errors import Comparison, with_offsets
+from anharmonic.fitting.errors import Comparison, compare_predictions
 from anharmonic.fitting.linear import NormalEquations, strongest_ridge
 
 
@@ -68,20 +68,4 @@ def cross_validate(unit, dataset, weights, n_folds, ridge=None, split_by="frame"
     predictions = [
         row.jacobian.T @ solutions[fold] for fold, row in zip(fold_of, unit.rows(dataset, weights), strict=True)
     ]
-    return CrossValidation(strength, _comparison(dataset, predictions))
-
-
-def _comparison(dataset, predictions):
-    """Labels beside predictions (n_labels,) of each frame, ordered as in a `Row`."""
-    energy, stress = np.full((len(dataset), 2), np.nan), np.full((len(dataset), 9, 2), np.nan)
-    forces = [np.zeros((0, 2))] * len(dataset)
-    for k, (frame, predicted) in enumerate(zip(dataset, predictions, strict=True)):
-        if frame.energy is not None:
-            label = frame.energy / frame.n_cells - dataset.energy_offset[frame.group]
-            energy[k] = label, predicted[0] / frame.n_cells
-        if frame.forces is not None:
-            forces[k] = np.stack([np.ravel(frame.forces), predicted[1:-9]], axis=1)
-        if frame.stress is not None:
-            stress[k] = np.stack([np.ravel(frame.stress), predicted[-9:]], axis=1)
-    groups, n_sites = np.array([dataset.groups.index(f.group) for f in dataset]), dataset.crystal.n_sites
-    return Comparison(with_offsets(energy, groups) / n_sites, forces, stress, [f.phase for f in dataset], n_sites)
+    return CrossValidation(strength, compare_predictions(dataset, predictions))

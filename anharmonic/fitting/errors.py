@@ -6,6 +6,8 @@ import numpy as np
 
 from anharmonic.conventions import GPA
 from anharmonic.data.batches import relative_energy
+from anharmonic.fitting.evaluate import evaluate
+from anharmonic.fitting.geometry import Geometry
 
 WINDOW = 0.025
 N_WINDOWS = 6
@@ -46,18 +48,24 @@ def compare(potential, dataset, offsets=None):
         Energy offsets (eV per cell) of the data set's groups; default: the mean
         residual of each group, since labels have no common zero.
     """
-    n_sites = dataset.crystal.n_sites
+    geometry, n_sites = Geometry(potential.basis), dataset.crystal.n_sites
+    predictions = (evaluate(potential.model, geometry(frame.configuration), n_sites) for frame in dataset)
+    return compare_predictions(dataset, predictions, offsets)
+
+
+def compare_predictions(dataset, predictions, offsets=None):
+    """A `Comparison` with predictions (n_labels,) of each frame: an energy, forces, nine components of stress."""
     energy, stress = np.full((len(dataset), 2), np.nan), np.full((len(dataset), 9, 2), np.nan)
-    forces, groups = [np.zeros((0, 2))] * len(dataset), np.zeros(len(dataset), int)
-    for k, frame in enumerate(dataset):
-        found, groups[k] = potential.evaluate(frame.configuration), dataset.groups.index(frame.group)
+    forces = [np.zeros((0, 2))] * len(dataset)
+    for k, (frame, predicted) in enumerate(zip(dataset, predictions, strict=True)):
         if frame.energy is not None:
-            energy[k] = np.array([relative_energy(frame, dataset.energy_offset), found["energy"]]) / frame.n_cells
+            energy[k] = np.array([relative_energy(frame, dataset.energy_offset), predicted[0]]) / frame.n_cells
         if frame.forces is not None:
-            forces[k] = np.stack([np.ravel(frame.forces), found["forces"].ravel()], axis=1)
+            forces[k] = np.stack([np.ravel(frame.forces), predicted[1:-9]], axis=1)
         if frame.stress is not None:
-            stress[k] = np.stack([np.ravel(frame.stress), found["stress"].ravel()], axis=1)
-    energy = with_offsets(energy, groups, offsets) / n_sites
+            stress[k] = np.stack([np.ravel(frame.stress), predicted[-9:]], axis=1)
+    groups, n_sites = np.array([dataset.groups.index(f.group) for f in dataset]), dataset.crystal.n_sites
+    energy = _with_offsets(energy, groups, offsets) / n_sites
     return Comparison(energy, forces, stress, [frame.phase for frame in dataset], n_sites)
 
 
@@ -121,8 +129,8 @@ def _row(comparison, chosen):
     return row
 
 
-def with_offsets(energy, groups, offsets=None):
-    """Energies (n_frames, 2) whose predictions are moved by the offset of their group (default: its mean residual)."""
+def _with_offsets(energy, groups, offsets):
+    """Energies (n_frames, 2), the predictions moved by the offset of their group (default: its mean residual)."""
     energy = energy.copy()
     for group in np.unique(groups):
         chosen = groups == group

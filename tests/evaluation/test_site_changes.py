@@ -178,8 +178,8 @@ def test_nets_by_table(plain_basis):
     potential = builders.random_potential(plain_basis, "cluster", 2, walls=True, ranges=wide(plain_basis))
     supercell = Supercell.from_matrix(SUPERCELLS["2x2x2"])
     single, double = (Evaluator.create(potential, supercell, dtype) for dtype in ("float32", "float64"))
-    assert isinstance(single.model.functions[0].net, NetTable)
-    assert not isinstance(double.model.functions[0].net, NetTable)
+    assert isinstance(single.model.pairs.net, NetTable)
+    assert not isinstance(double.model.pairs.net, NetTable)
     for found, exact, _ in compare(potential, SUPERCELLS["2x2x2"], "float32"):
         assert 0 < abs(found - exact).max() < SINGLE * abs(exact).max()
 
