@@ -83,61 +83,62 @@ def stages(evaluator, u, deformation):
 
     from anharmonic.sampling.noise import normal
 
-    grid = evaluator.grid
+    grid, bonds = evaluator.grid, evaluator.bonds
     flat = jax.jit(lambda e, u: e.grid.pad(u, e.grid.sources[0]))(evaluator, u)
-    strains = jax.jit(lambda e, *s: e._strains(*s))(evaluator, flat, deformation)
-    weights = jax.jit(lambda e, s: e.model(e.rows, s, e.grid)[1])(evaluator, strains)
-    cells = sum(s.size for s in strains)
-    ends, steps = (
-        sum(2 * len(r.ends) for r in evaluator.rows),
-        sum(sum(map(bool, s)) for r in evaluator.rows for s in r.steps),
-    )
+    metrics, rates = jax.jit(lambda e, *s: e._metrics(*s))(evaluator, flat, deformation)
+    by_metric = jax.jit(lambda e, f: e.model(f, e.grid, e._fence)[1])(evaluator, metrics)
+    weights = by_metric * rates[:, : by_metric.shape[1]]
     yield "halo", lambda e, u: e.grid.pad(u, e.grid.sources[0]), (evaluator, u), 0, 4 * (u.size + 2 * flat.size)
     yield (
-        "strains",
-        lambda e, f, d: e._strains(f, d),
-        (evaluator, flat, deformation),
-        22 * cells,
-        4 * (6 * cells + cells),
-    )
-    functions = getattr(evaluator.model, "functions", None)
-    for number, function in enumerate(functions or ()):
-        strain, pairs = strains[number], hasattr(function, "coefficients")
-        operations, name = model_cost(function, evaluator.rows[number])
-        values = strain if pairs else evaluator.rows[number].per_cluster(strain)
-        yield name, lambda f, s: f.of_strain(s)[1], (function, values), operations, 8 * strain.size
-    if functions is None:
-        yield "site nets", lambda e, s: e.model(e.rows, s, e.grid)[1], (evaluator, strains), 0, 8 * cells
+        f"metrics ({len(metrics)} bonds)", lambda e, *a: e._metrics(*a), (evaluator, flat, deformation),
+        30 * metrics.size, 4 * (6 + 2) * metrics.size,
+    )  # fmt: skip
+    yield from model_stages(evaluator, metrics, by_metric.shape[1])
+    ends = bonds.pulling[0].size
     yield (
-        "pulls",
-        lambda e, *a: e._sum("pulls", *a),
-        (evaluator, flat, weights),
-        10 * ends * grid.span,
-        16 * ends * grid.span,
-    )
+        f"pulls ({ends} ends)", lambda e, f, w: e.bonds.pulls(f, w, e.grid), (evaluator, flat, weights),
+        12 * ends * grid.span, 16 * ends * grid.span,
+    )  # fmt: skip
     yield (
-        "fluxes",
-        lambda e, *a: e._sum("fluxes", *a),
-        (evaluator, flat, weights),
-        13 * steps * grid.span,
-        28 * steps * grid.span,
-    )
+        "fluxes", lambda e, f, w: e.bonds.fluxes(f, w, e.grid.owned), (evaluator, flat, weights),
+        15 * len(metrics) * grid.span, 28 * len(metrics) * grid.span,
+    )  # fmt: skip
     yield "energy and gradients", lambda e, *s: e.gradients(*s), (evaluator, u, deformation), 0, 0
     yield "gradients", lambda e, *s: e.derivatives(*s), (evaluator, u, deformation), 0, 0
     key = jax.random.key(0)
     yield "noise", lambda u: normal(key, u.shape, u.dtype), (u,), 0, 4 * u.size
 
 
-def model_cost(function, rows):
-    """``(operations, name)`` of the derivatives of one group of functions."""
-    positions = rows.length
-    if hasattr(function, "coefficients"):
-        return (4 + 2 * len(function.coefficients) + 14) * len(rows.ends) * positions, "pair functions"
+def model_stages(evaluator, metrics, length):
+    """Stages of the functions of clusters: what they read, their derivatives, what they give back."""
+    model = evaluator.model
+    if not hasattr(model, "functions"):
+        yield "site nets", lambda e, f: e.model(f, e.grid, e._fence)[1], (evaluator, metrics), 0, 8 * metrics.size
+        return
+    if model.pairs is not None:
+        own = metrics[: len(model.pairs.lower), :length]
+        operations = (2 * len(model.pairs.coefficients) + 8) * own.size
+        yield "pair functions", lambda p, f: p.derivative(f), (model.pairs, own), operations, 8 * own.size
+    for table, function in zip(model.tables, model.functions, strict=True):
+        own = table.of_bonds(metrics)
+        name = f"{own.shape[1]} clusters of {len(table.points)}"
+        yield f"{name}: read", lambda t, f: t.of_bonds(f), (table, metrics), 0, 8 * own.size
+        yield name, lambda g, f: g.with_derivative(f)[1], (function, own), cost(function, own), 8 * own.size
+    pieces = [table.of_bonds(metrics).reshape(-1) for table in model.tables]
+    if pieces:
+        windows = sum(starts.size for starts in model.sums.starts)
+        yield "given back", lambda s, p: s(p), (model.sums, pieces), windows * length, 4 * windows * length
+
+
+def cost(function, metrics):
+    """Operations of the derivatives of a group of functions."""
+    positions = metrics[0].size
+    if hasattr(function, "exponents"):
+        return 2 * sum(sum(map(bool, e)) for e in function.exponents) * positions
     polynomials = function.polynomials
     products = [polynomials.ccd, *polynomials.coefficients, *function.layers]
     per_cluster = sum(4 * m.forward.size for m in products) + 4 * polynomials.n_monomials
-    per_cluster += sum(25 * bias.size for bias in function.biases)
-    return per_cluster * rows.n_clusters * positions, f"clusters of {len(rows.members[0])}"
+    return (per_cluster + sum(25 * bias.size for bias in function.biases)) * positions
 
 
 if __name__ == "__main__":

@@ -75,4 +75,5 @@ def _transform(vectors):
     values, axes = np.linalg.eigh((vectors / scales).T @ (vectors / scales) / len(vectors))
     values = np.maximum(values, FLOOR * max(values.mean(), 1e-12))
     whitening = (axes / np.sqrt(values)).T / scales
-    return whitening / np.sqrt(((vectors @ whitening.T) ** 2).sum(axis=1).max())
+    largest = np.sqrt(((vectors @ whitening.T) ** 2).sum(axis=1).max())
+    return whitening / (largest if largest > 0 else 1.0)

@@ -124,7 +124,7 @@ def test_basis(call, crystal_file, tmp_path):
     [
         ("[crystal]", "[crystal", "no TOML file"),
         ("[data]", "[dat]", "did you mean 'data'?"),
-        ("order", "ordre", "Known keys of [basis] are pairs"),
+        ("order", "ordre", "Known keys of [basis] are preset, pairs"),
         ("pairs = 4", 'pairs = "4"', "pairs of [basis] is of type number"),
         ('"polynomial"', '"poly"', "polynomial, cluster, site"),
         ("order = 4", "order = 4\nmetric = 'cube'", "no deformation metric"),

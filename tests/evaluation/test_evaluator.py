@@ -74,6 +74,18 @@ def test_equals_the_plain_path_on_untidy_supercells(potential, seed):
     assert largest_error(found, expected) < 1e-10
 
 
+@pytest.mark.parametrize("dtype, bound", [("float64", 1e-10), ("float32", 2e-6)])
+def test_expansions_of_many_orbits(cspbbr3, dtype, bound):
+    """Triplets of four orbits in one kernel; their bonds are pairs, or of theirs alone, and reach across a twist."""
+    basis = ClusterBasis(cspbbr3, pairs=4.0, triplets=5.2, order={"pair": 4, "triplet": 3}, metric="inverse")
+    potential = builders.random_potential(basis, "polynomial", 4, walls=True)
+    state = distorted(cspbbr3, [[3, 1, 0], [0, 2, 1], [0, 0, 2]], 5, strain=0.01, displacement=0.05)
+    assert largest_error(*both(potential, state, dtype)) < bound
+    model = Evaluator.create(potential, state.supercell).model
+    assert len(model.functions) == 1 and len(model.groups[0]) == 4
+    assert len(model.pairs.lower) < basis.bonds.n_bonds
+
+
 def test_supercells_are_as_untidy_as_promised():
     matrices = [untidy_matrix(seed) for seed in range(N_MATRICES)]
     supercells = [Supercell.from_matrix(m) for m in matrices]
