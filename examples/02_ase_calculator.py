@@ -1,6 +1,6 @@
 """Use a potential as an ASE calculator: relax the phases of CsPbBr3 and compare their energies.
 
-python examples/02_ase_calculator.py
+python examples/02_ase_calculator.py [CsPbBr3-accurate]
 """
 
 import argparse
@@ -13,10 +13,11 @@ import anharmonic as ah
 from anharmonic.analysis import TiltModes
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("potential", nargs="?", default="CsPbBr3", help="name of a shipped potential, or a file")
 parser.add_argument("--short", action="store_true", help="loose convergence, for a quick look")
 options = parser.parse_args()
 
-potential = ah.load("CsPbBr3")
+potential = ah.load(options.potential)
 supercell = ah.Supercell.from_matrix([2, 2, 2])
 modes = TiltModes.of_crystal(potential.crystal)
 starts = {
