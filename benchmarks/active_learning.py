@@ -1,6 +1,6 @@
 """How many labels a potential needs when it chooses them: 20 frames at random, then those that teach most.
 
-    python benchmarks/active_learning.py potentials/CsPbBr3/fit.toml --figure docs/figures/active_learning.png
+    python benchmarks/active_learning.py potentials/CsPbBr3/fit-first.toml --figure docs/figures/active_learning.png
 
 Beside it the same number chosen by chance. The frames that fit.toml holds out are the test, all others the pool.
 Labels of the pool are looked at only once a frame is chosen. The fits are those of fit.toml (ridge regression),
