@@ -34,14 +34,14 @@ def rows_of(config):
     _, test = config.parts(dataset)
     basis, weights = config.cluster_basis(dataset.crystal), config.fit.get("weights") or Weights()
     geometry, n_sites = Geometry(basis), dataset.crystal.n_sites
-    model = untrained(basis, Statistics.of_dataset(geometry, dataset))
-    rows, unit = [], UnitPredictions(geometry, model)
+    unit = UnitPredictions(geometry, untrained(basis, Statistics.of_dataset(geometry, dataset)))
+    rows = []
     for row in unit.rows(dataset, weights):
         rows.append((*row.scaled(), row.scales * row.by_kind(row.n_cells * n_sites, 1, 1)))
     held_out = {frame.source for frame in test.frames}
     is_test = np.array([frame.source in held_out for frame in dataset.frames])
     groups = np.array([dataset.groups.index(frame.group) for frame in dataset.frames])
-    return rows, is_test, groups, unit.n_weights, in_tolerances(basis, model, dataset, weights)
+    return rows, is_test, groups, unit.n_weights, in_tolerances(unit, dataset, weights)
 
 
 def fitted(rows, chosen, n_weights, ridge):

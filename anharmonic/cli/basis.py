@@ -125,10 +125,10 @@ def basis(
     reference = Crystal.from_file(crystal, primitive=not conventional, symprec=symprec)
     asked = {
         "pairs": opt.cutoff_of(pairs), "triplets": opt.clusters_of(triplets), "quadruplets": quadruplets,
-        "polyhedra": opt.names_of(polyhedra), "order": None if order is None else opt.order_of(order), "metric": metric,
-        "reduce": reduce,
+        "polyhedra": opt.names_of(polyhedra) or None, "order": None if order is None else opt.order_of(order),
+        "metric": metric, "reduce": reduce or None,
     }  # fmt: skip
-    asked = {name: value for name, value in asked.items() if value is not None and value is not False and value != []}
+    asked = {name: value for name, value in asked.items() if value is not None}
     found = ClusterBasis.from_preset(reference, preset, **asked) if preset else ClusterBasis(reference, **asked)
     chosen = None if draw is None else _orbit_index(found, draw)
     if chosen is not None and out.suffix not in SUFFIXES:

@@ -1,7 +1,6 @@
 """What ``anharmonic learn`` shows: bars with rate and time left, a line for each round, the table, the figure."""
 
-from anharmonic.cli.screen.options import counting
-from anharmonic.cli.terminal import say, table
+from anharmonic.cli.terminal import counting, say, table
 
 COLUMNS = "round", "frames", "energy (meV/atom)", "forces (meV/Å)", "outside (%)", "highest grade", "labelled"
 

@@ -1,6 +1,7 @@
 """What commands print: tables and text to stdout, progress and errors to stderr."""
 
 import math
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +30,30 @@ def messages():
 def say(text):
     """A line on stderr, as it stands."""
     messages().print(text, soft_wrap=True)
+
+
+@contextmanager
+def counting(text, quiet=False):
+    """A progress bar with rate and time left; yields a function of the numbers done and of all."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = messages()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _rate(), TimeRemainingColumn()
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _rate():
+    """A column of the progress bar: how many a second."""
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task):
+            return Text(f"{task.speed:.3g}/s" if task.speed else "")
+
+    return Rate()
 
 
 def table(title, columns, rows):

@@ -7,11 +7,10 @@ preset means as much for another crystal.
 from anharmonic.clusters.enumeration import shortest_pairs
 from anharmonic.errors import AnharmonicError
 
-PAPER = "paper"
 PRESETS = {
-    PAPER: {"pairs": 7, "polyhedra": ["octahedron"], "order": 2, "metric": "quadratic"},
+    "paper": {"pairs": 7, "bridge": True, "polyhedra": ["octahedron"], "order": 2, "metric": "quadratic"},
     "fast": {
-        "pairs": 1.94, "chains": True, "polyhedra": ["octahedron"], "metric": "inverse",
+        "pairs": 1.94, "bridge": True, "polyhedra": ["octahedron"], "metric": "inverse",
         "order": {"pair": 4, "triplet": 3, "polyhedron": 2},
     },
     "balanced": {"pairs": 1.94, "triplets": 1.73, "order": {"pair": 4, "triplet": 3}, "metric": "inverse"},
@@ -41,7 +40,7 @@ def preset(crystal, name):
     for kind in ("pairs", "triplets"):
         if isinstance(options.get(kind), float):
             options[kind] = options[kind] * length
-    if options.pop("chains", name == PAPER):
+    if options.pop("bridge", False):
         options["triplets"] = [_bridge(crystal)]
     return options
 

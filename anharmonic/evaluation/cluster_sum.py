@@ -1,6 +1,7 @@
 """Energies that are sums over clusters: polynomial expansions and cluster nets."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -31,6 +32,8 @@ class ClusterSum(eqx.Module):
         By group.
     sums : WindowSums
         From the pairs of these clusters to the rows of bonds.
+    owned : array, shape (before + span,), bool
+        Positions whose pairs count for the supercell.
     groups : tuple of tuple of int
         The orbits (indices) of each group.
     pair_rows : tuple
@@ -41,6 +44,7 @@ class ClusterSum(eqx.Module):
     functions: tuple
     tables: tuple
     sums: WindowSums
+    owned: jax.Array
     groups: tuple = eqx.field(static=True)
     pair_rows: tuple = eqx.field(static=True)
 
@@ -52,7 +56,8 @@ class ClusterSum(eqx.Module):
             pairs = _pairs(potential, layout, tabulate) if layout.in_place else None
             functions = tuple(_function(potential, group) for group in groups)
         rows = tuple((k, tuple(layout.rows_of(k).tolist())) for k in sorted(layout.in_place))
-        return cls(pairs, functions, tuple(map(layout.table, groups)), layout.sums(groups), groups, rows)
+        tables = tuple(map(layout.table, groups))
+        return cls(pairs, functions, tables, layout.sums(groups), layout.owned, groups, rows)
 
     def __call__(self, metrics, grid, fence):
         """Energy (eV), and its derivatives (eV) by the metrics of all bonds (n_rows, span + before).
@@ -64,21 +69,22 @@ class ClusterSum(eqx.Module):
         fence : callable
             Gives the result of a function, computed once and written out (see `anharmonic.evaluation.fence`).
         """
-        length, energy, own, flat = self.sums.length, 0.0, [], []
+        energy, of_pairs, flat = 0.0, None, []
         if self.pairs is not None:
-            f = metrics[: len(self.pairs.lower), :length]
-            energy = jnp.sum(jnp.where(_owned(grid, length), self.pairs(f), 0.0))
-            own.append(self.pairs.derivative(f))
+            f = metrics[: len(self.pairs.lower), : self.sums.length]
+            energy = jnp.sum(jnp.where(self.owned, self.pairs(f), 0.0))
+            of_pairs = self.pairs.derivative(f)
         for function, table in zip(self.functions, self.tables, strict=True):
             own_metrics = fence(lambda table=table: table.of_bonds(metrics))
             psi, by_metric = function.with_derivative(own_metrics)
             energy = energy + table.total(psi)
             flat.append(by_metric.reshape(-1))
         if not self.functions:
-            return energy, own[0]
+            return energy, of_pairs
         total = self.sums(flat, fence)
-        if own:
-            total = jnp.concatenate([total[: len(own[0])] + own[0], total[len(own[0]) :]])
+        if of_pairs is not None:
+            n = len(of_pairs)
+            total = jnp.concatenate([total[:n] + of_pairs, total[n:]])
         return energy, total
 
 
@@ -126,8 +132,3 @@ def _pairs(potential, layout, tabulate):
     )
     functions = PairFunctions.of_terms(terms, features, [basis.orbits[k].n_clusters for k in orbits], limits)
     return functions.of_rows(np.argsort(np.concatenate([layout.rows_of(k) for k in orbits])))
-
-
-def _owned(grid, length):
-    """Which positions of ``[-before, span)`` are cells of the slab."""
-    return jnp.concatenate([jnp.zeros(length - grid.span, bool), grid.owned])

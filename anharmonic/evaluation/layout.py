@@ -26,19 +26,22 @@ class Layout:
     ----------
     before : int
         Flat distance by which clusters may begin before the span.
-    n_in_place : int
-        Rows of the orbits `in_place`.
+    owned : ndarray, shape (before + span,), bool
+        Positions whose bonds and clusters count for the supercell: each once.
     """
 
     def __init__(self, basis, grid, in_place=()):
         self.basis, self.grid, self.in_place = basis, grid, frozenset(in_place)
+        self.pitch = np.array(grid.pitch)
         self.before = max(int(np.ptp(self._distances(k), axis=1).max()) for k in range(len(basis.orbits)))
         bonds = basis.bonds
-        self.anchors = np.maximum(0, -(bonds.offsets @ np.array(grid.pitch)))
+        self.owned = np.concatenate([np.zeros(self.before, bool), grid.owned])
+        self.anchors = np.maximum(0, -(bonds.offsets @ self.pitch))
         first = {int(b) for k in in_place for b in bonds.members[k].ravel()}
-        uses = Counter(int(b) for k in self._others() for b in bonds.members[k].ravel())
+        others = [k for k in range(len(basis.orbits)) if k not in self.in_place]
+        uses = Counter(int(b) for k in others for b in bonds.members[k].ravel())
         self.order = sorted(range(bonds.n_bonds), key=lambda b: (b not in first, -uses[b], b))
-        self.rows, self.n_in_place = np.argsort(self.order), len(first)
+        self.rows = np.argsort(self.order)
 
     def bonds(self, crystal):
         """The `BondRows`."""
@@ -70,16 +73,15 @@ class Layout:
             first += rows.size
         return WindowSums.create(uses, first * width, width, self.before)
 
-    def _others(self):
-        return [k for k in range(len(self.basis.orbits)) if k not in self.in_place]
-
     def _distances(self, k):
         """Flat distances (n_clusters, n_points) of the sites of an orbit's clusters from the first of them."""
-        distances = self.basis.orbits[k].offsets @ np.array(self.grid.pitch)
-        return distances - distances.min(axis=1, keepdims=True)
+        return self.basis.orbits[k].offsets @ self.pitch - self._lowest(k)
+
+    def _lowest(self, k):
+        """Flat distance (n_clusters, 1) of the first site of each of an orbit's clusters."""
+        return (self.basis.orbits[k].offsets @ self.pitch).min(axis=1, keepdims=True)
 
     def _delays(self, k):
         """Flat distances (n_clusters, n_pairs) of the anchors of an orbit's bonds from its clusters."""
-        lowest = (self.basis.orbits[k].offsets @ np.array(self.grid.pitch)).min(axis=1, keepdims=True)
         bonds = self.basis.bonds
-        return bonds.shifts[k] @ np.array(self.grid.pitch) - lowest - self.anchors[bonds.members[k]]
+        return bonds.shifts[k] @ self.pitch - self._lowest(k) - self.anchors[bonds.members[k]]

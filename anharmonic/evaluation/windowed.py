@@ -88,9 +88,8 @@ class ClusterTable(eqx.Module):
                 uses[site].append(cluster * length + before - distance)
         points = np.array([[grid.position(0, s, d - before) for s, d in zip(*m, strict=True)]
                            for m in zip(sites.tolist(), distances.tolist(), strict=True)])  # fmt: skip
-        owned = np.concatenate([np.zeros(before, bool), grid.owned])
         sums = WindowSums.padded(uses, len(sites) * length, grid.span)
-        return cls(starts.astype(np.int32), points.T.astype(np.int32), sums, owned)
+        return cls(starts.astype(np.int32), points.T.astype(np.int32), sums, layout.owned)
 
     @property
     def length(self):

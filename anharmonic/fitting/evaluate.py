@@ -25,8 +25,10 @@ def evaluate(model, frame, n_sites):
         Energy (eV), forces (site, axis, cell; eV/A), nine components of stress (eV/A^3).
     """
     with precision("float64"):
-        of_orbits = _of_sites(model, frame, n_sites) if isinstance(model, SiteModel) else _of_clusters(model, frame)
-        energy, by_invariant = of_orbits
+        if isinstance(model, SiteModel):
+            energy, by_invariant = _of_sites(model, frame, n_sites)
+        else:
+            energy, by_invariant = _of_clusters(model, frame)
     total = 0.0
     for orbit, slopes in zip(frame.orbits, by_invariant, strict=True):
         by_metric = np.einsum("kcn,kpcn->pcn", slopes, orbit.slopes)
@@ -48,11 +50,7 @@ def _of_sites(model, frame, n_sites):
     for term, sites in zip(model.terms, model.classes, strict=True):
         of_class, by_g[:, list(sites)] = _value_and_slopes(term, g[:, list(sites)])
         energy = energy + of_class
-    pieces = [piece.reshape(len(piece), -1) for piece in np.split(by_g, sizes)]
-    slopes = [
-        sum(piece[:, sites] for sites in orbit.table.sites) / len(orbit.table.sites)
-        for orbit, piece in zip(frame.orbits, pieces, strict=True)
-    ]
+    slopes = [orbit.of_sites(piece) for orbit, piece in zip(frame.orbits, np.split(by_g, sizes), strict=True)]
     for k, (wall, orbit) in enumerate(zip(model.walls, frame.orbits, strict=True)):
         if wall is not None:
             of_wall, by_wall = _value_and_slopes(wall, orbit.invariants)

@@ -57,6 +57,11 @@ class OrbitGeometry:
                 total += np.bincount(sites.ravel(), phi.ravel(), len(total))
         return found.reshape(len(found), n_sites, n_cells) / n_points
 
+    def of_sites(self, field):
+        """Means over the clusters' points, (..., n_clusters, n_cells), of a field (..., n_sites, n_cells)."""
+        flat = field.reshape(*field.shape[:-2], -1)
+        return sum(flat[..., sites] for sites in self.table.sites) / len(self.table.sites)
+
 
 @dataclass(frozen=True)
 class FrameGeometry:

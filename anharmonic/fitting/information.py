@@ -9,18 +9,15 @@ after every choice, so that structures that tell the same are not chosen togethe
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
-from anharmonic.fitting.geometry import Geometry
-from anharmonic.fitting.unit_predictions import UnitPredictions
 
 
-def in_tolerances(basis, model, dataset, weights):
+def in_tolerances(unit, dataset, weights):
     """Unit predictions of each frame in units of the tolerances.
 
     Parameters
     ----------
-    basis : ClusterBasis
-    model : ClusterModel or SiteModel
-        Of the basis, a polynomial, whose feature scales make the weights comparable.
+    unit : UnitPredictions
+        Of a polynomial, whose feature scales make the weights comparable.
     dataset : Dataset
         Labels are not used.
     weights : Weights
@@ -31,9 +28,9 @@ def in_tolerances(basis, model, dataset, weights):
     list of ndarray, shape (n_weights, n_labels)
         By frame: an energy, its forces and nine components of stress.
     """
-    found, n_sites = [], basis.crystal.n_sites
-    for row in UnitPredictions(Geometry(basis), model).rows(dataset, weights, offsets=False):
-        energy = weights.energy_tolerance * row.n_cells * n_sites
+    found = []
+    for row in unit.rows(dataset, weights, offsets=False):
+        energy = weights.energy_tolerance * row.n_cells * unit.n_sites
         found.append(row.jacobian / row.by_kind(energy, weights.force_tolerance, weights.stress_tolerance))
     return found
 

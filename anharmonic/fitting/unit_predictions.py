@@ -120,15 +120,14 @@ class UnitPredictions:
                 values, by_input = _hidden(term, g)
                 everywhere = np.zeros((len(values), *descriptors.shape))
                 everywhere[:, :, list(sites)] = by_input
-                pieces = np.split(everywhere.reshape(*everywhere.shape[:2], -1), ends, axis=1)
+                pieces = np.split(everywhere, ends, axis=1)
                 components = sum(map(frame.components, frame.orbits, map(_by_metric, frame.orbits, pieces)))
                 yield np.concatenate([values.sum((1, 2))[:, None], components], axis=1)
 
 
 def _by_metric(orbit, by_descriptor):
-    """Slopes (m, n_pairs, n_clusters, n_cells) by the metrics, of slopes by the sites' descriptors (m, k, n)."""
-    by_invariant = sum(by_descriptor[:, :, sites] for sites in orbit.table.sites) / len(orbit.table.sites)
-    return np.einsum("jkcn,kpcn->jpcn", by_invariant, orbit.slopes)
+    """Slopes (m, n_pairs, n_clusters, n_cells) by the metrics, of slopes (m, k, n_sites, n_cells) by descriptors."""
+    return np.einsum("jkcn,kpcn->jpcn", orbit.of_sites(by_descriptor), orbit.slopes)
 
 
 def _hidden(network, features):

@@ -15,6 +15,7 @@ from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.information import choose, in_tolerances
 from anharmonic.fitting.problem import untrained
 from anharmonic.fitting.statistics import Statistics
+from anharmonic.fitting.unit_predictions import UnitPredictions
 from anharmonic.learning.labellers import Waiting
 from anharmonic.learning.sampling import sample
 from anharmonic.potential.library import load
@@ -127,8 +128,9 @@ class Learner:
         """Unit predictions of the frames that are known and of candidates."""
         weights = self.plan.fit.fit.get("weights") or Weights()
         asked = Dataset(self.basis.crystal, [_unlabelled(c) for c, *_ in candidates])
-        model = untrained(self.basis, Statistics.of_dataset(Geometry(self.basis), self.known))
-        return [in_tolerances(self.basis, model, part, weights) for part in (self.known, asked)]
+        geometry = Geometry(self.basis)
+        unit = UnitPredictions(geometry, untrained(self.basis, Statistics.of_dataset(geometry, self.known)))
+        return [in_tolerances(unit, part, weights) for part in (self.known, asked)]
 
     def _label(self, here, picked):
         """Labels of the picked structures, each in a file of its own.

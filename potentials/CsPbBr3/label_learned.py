@@ -47,6 +47,7 @@ def picked(options):
     from anharmonic.fitting.information import choose, in_tolerances
     from anharmonic.fitting.problem import untrained
     from anharmonic.fitting.statistics import Statistics
+    from anharmonic.fitting.unit_predictions import UnitPredictions
 
     potential = ah.load(options.potential)
     states = snapshots(potential, options.folder / "run.h5")
@@ -55,8 +56,9 @@ def picked(options):
         known, frames=[replace(known.frames[0], configuration=c, forces=None, stress=None) for _, c in states]
     )
     basis = ah.ClusterBasis.from_preset(potential.crystal, "accurate")
-    model = untrained(basis, Statistics.of_dataset(Geometry(basis), known))
-    taught = [in_tolerances(basis, model, part, Weights()) for part in (known, asked)]
+    geometry = Geometry(basis)
+    unit = UnitPredictions(geometry, untrained(basis, Statistics.of_dataset(geometry, known)))
+    taught = [in_tolerances(unit, part, Weights()) for part in (known, asked)]
     found = []
     for number, (k, gain) in enumerate(choose(*taught, COUNT)):
         atoms = states[k][1].to_atoms()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli import options as opt
-from anharmonic.cli.screen.options import counting
+from anharmonic.cli.terminal import counting
 from anharmonic.errors import AnharmonicError
 
 DATA, DUPLICATES = "Data", "Duplicates"

@@ -34,7 +34,7 @@ def fingerprint(
     The surface of an atom is where half of the density of free atoms comes from it. Every point of every surface
     counts, with its area, by its distances to the nucleus inside and to the nearest one outside.
     """
-    from anharmonic.cli.terminal import show, table
+    from anharmonic.cli.terminal import counting, show, table
     from anharmonic.interfaces.screening_figures import draw_fingerprint
     from anharmonic.screening.hirshfeld.fingerprint import FingerprintSettings, fingerprints
     from anharmonic.screening.reading import read_entries
@@ -43,9 +43,9 @@ def fingerprint(
     if preset not in presets:
         raise AnharmonicError(f"presets are {', '.join(presets)}; found {preset!r}")
     settings, folder = presets[preset](order=order), output_folder(out)
-    with opt.counting("reading", quiet) as progress:
+    with counting("reading", quiet) as progress:
         entries, unread = read_entries(files, progress)
-    with opt.counting("surfaces", quiet) as progress:
+    with counting("surfaces", quiet) as progress:
         found, refused = fingerprints(entries, settings, progress)
     opt.complain((*unread, *refused), len(found))
     rows = [_row(entry, f) for entry, f in found]

@@ -36,7 +36,7 @@ def formation_energy(
     higher in energy as it should be, but marked. `elements` is for the elements on A, B and X alone, whatever the
     lattice. Compounds unlike all known ones are marked.
     """
-    from anharmonic.cli.terminal import show, table
+    from anharmonic.cli.terminal import counting, show, table
     from anharmonic.interfaces.screening_figures import draw_energies
     from anharmonic.screening.formation.compounds import compounds
     from anharmonic.screening.formation.predictor import FormationPredictor, shipped
@@ -44,12 +44,12 @@ def formation_energy(
 
     folder = output_folder(out)
     model = FormationPredictor.load(predictor) if predictor else shipped()
-    with opt.counting("reading", quiet) as progress:
+    with counting("reading", quiet) as progress:
         entries, unread = read_entries(files, progress)
-    with opt.counting("surfaces", quiet) as progress:
+    with counting("surfaces", quiet) as progress:
         described, _, refused = compounds(entries, on_batch=progress)
     opt.complain((*unread, *refused), len(described))
-    with opt.counting("energies", quiet) as progress:
+    with counting("energies", quiet) as progress:
         found = model.predict(described, neighbours, progress)
     opt.write_csv(folder / "formation-energy.csv", [_row(f) for f in found])
     opt.write_json(folder / "formation-energy.json", {"predictor": model.origin, "predictions": _records(found)})

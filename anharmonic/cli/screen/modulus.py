@@ -110,13 +110,13 @@ def _data(library, wanted, largest):
 
 def _validated(data, make, folds, seed, folder, quiet):
     """Tables, and files, of a cross-validation."""
-    from anharmonic.cli.terminal import table
+    from anharmonic.cli.terminal import counting, table
     from anharmonic.interfaces.screening_figures import draw_parity
     from anharmonic.screening.models.evaluation import cross_validate, scores
 
     panels, rows, record = {}, [], {}
     for name, (part, values, _) in data.items():
-        with opt.counting(f"{name}: folds", quiet) as progress:
+        with counting(f"{name}: folds", quiet) as progress:
             predicted = cross_validate(make, part, values, folds, seed, progress)
         found = scores(values, predicted)
         panels[name] = values, predicted, f"{found.count} crystals, MAE {found.mae:.3g}, median {found.median:.3g}"
@@ -132,6 +132,7 @@ def _validated(data, make, folds, seed, folder, quiet):
 
 def _fitted(data, make, path, origin, quiet):
     """Models by property, read from `path` if it is there, and lines about that."""
+    from anharmonic.cli.terminal import counting
     from anharmonic.screening.models.property import load_models, save_models
 
     if path and path.exists():
@@ -141,7 +142,7 @@ def _fitted(data, make, path, origin, quiet):
             raise AnharmonicError(f"{path} has models of {', '.join(models)}; none of {', '.join(missing)}")
         return models, [f"models of {path}"]
     models = {}
-    with opt.counting("fitting", quiet) as progress:
+    with counting("fitting", quiet) as progress:
         for number, (name, (part, values, _)) in enumerate(data.items()):
             models[name] = make().fit(part, values)
             progress(number + 1, len(data))

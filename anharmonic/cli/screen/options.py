@@ -2,7 +2,6 @@
 
 import csv
 import math
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -28,32 +27,6 @@ CompositionWeight = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
-@contextmanager
-def counting(text, quiet=False):
-    """A progress bar with rate and time left; yields a function of the numbers done and of all."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from anharmonic.cli.terminal import messages
-
-    console = messages()
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _rate(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _rate():
-    """A column of the progress bar: how many a second."""
-    from rich.progress import ProgressColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task):
-            return Text(f"{task.speed:.3g}/s" if task.speed else "")
-
-    return Rate()
-
-
 def described(files, settings, quiet, properties=None):
     """The library of the crystals in files and folders, and the first of them; complains about those refused.
 
@@ -64,6 +37,7 @@ def described(files, settings, quiet, properties=None):
     """
     from dataclasses import replace
 
+    from anharmonic.cli.terminal import counting
     from anharmonic.screening import describe, read_entries
 
     with counting("reading", quiet) as progress:

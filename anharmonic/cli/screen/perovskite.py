@@ -41,7 +41,7 @@ def perovskite(
     A perovskite has 8 to 12 anions around one cation and 6 around the other. Limits are broken where rigid ions are too
     small or too large for the structure; CL1 and CL2 hold for caesium and the smallest anion of all structures.
     """
-    from anharmonic.cli.terminal import show, table
+    from anharmonic.cli.terminal import counting, show, table
     from anharmonic.screening.perovskites.geometry import geometries
     from anharmonic.screening.perovskites.radii import KINDS
     from anharmonic.screening.reading import read_entries
@@ -49,9 +49,9 @@ def perovskite(
     if kind not in KINDS:
         raise AnharmonicError(f"radii are {' or '.join(KINDS)}; found {kind!r}")
     folder = output_folder(out)
-    with opt.counting("reading", quiet) as progress:
+    with counting("reading", quiet) as progress:
         entries, unread = read_entries(files, progress)
-    with opt.counting("geometry", quiet) as progress:
+    with counting("geometry", quiet) as progress:
         found, refused = geometries(entries, coordination, kind, progress)
     opt.complain((*unread, *refused), len(found))
     limits = _limits(found, coordination, kind)

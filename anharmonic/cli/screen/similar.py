@@ -38,7 +38,7 @@ def similar(
     The distance is --structure times the mean distance (Å) that the neighbours of each rank have to be moved, plus
     --composition times that of the elements on scales of chemistry, cohesion and size (in standard deviations).
     """
-    from anharmonic.cli.terminal import show, table
+    from anharmonic.cli.terminal import counting, show, table
     from anharmonic.screening import Library, Metric
     from anharmonic.screening.distances.nearest import distance_matrix, nearest
 
@@ -51,7 +51,7 @@ def similar(
         )
     searched = queries if known is None else known
     rows = metric.rows(queries)
-    with opt.counting("searching", quiet) as progress:
+    with counting("searching", quiet) as progress:
         numbers, distances = nearest(rows, metric.rows(searched), neighbours, same=known is None, on_block=progress)
     found = _records(queries, searched, numbers, distances, metric)
     opt.write_csv(folder / "similar.csv", found)
