@@ -9,6 +9,7 @@ from ase.build import bulk
 from anharmonic.analysis import TiltModes
 from anharmonic.clusters import ClusterBasis
 from anharmonic.crystal import Configuration, Crystal, Supercell
+from anharmonic.electrostatics import BornCharges
 from anharmonic.potential import Potential
 from anharmonic.potential.domain import Domain
 from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel, Wall
@@ -75,6 +76,19 @@ def random_potential(basis, kind, seed=0, walls=False, **kwargs):
     if walls:
         model = model.walled([Wall(-0.01, 0.012, np.float64(20.0)) if o.n_points == 2 else None for o in basis.orbits])
     return Potential(basis, model, **kwargs)
+
+
+def dipolar_potential(crystal):
+    """Random pairs, and charges such as those of a halide perovskite (A, B, X along and across the bond)."""
+    along, across = -4.0, -0.7
+    charges = {"Cs": 1.3 * np.eye(3), "Pb": 4.1 * np.eye(3)}
+    lead = crystal.positions[crystal.species.index("Pb")]
+    tensors = []
+    for position, symbol in zip(crystal.positions, crystal.species, strict=True):
+        away = position - lead - np.round(position - lead)
+        tensors.append(charges[symbol] if symbol in charges else np.diag(np.where(abs(away) > 0.4, along, across)))
+    born = BornCharges.of_crystal(crystal, tensors, 4.5)
+    return random_potential(ClusterBasis(crystal, pairs=3, order=3), "polynomial", 4, born=born)
 
 
 def polynomial(basis, coefficients, **kwargs):

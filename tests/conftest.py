@@ -44,15 +44,16 @@ def plain_basis(cspbbr3):
 
 @pytest.fixture(scope="session")
 def potentials(rich_basis, plain_basis):
-    """Random potentials of every model, by name; both nets with walls."""
+    """Random potentials of every model, by name; both nets with walls; one with dipoles beside pairs."""
     return {
         "polynomial": builders.random_potential(rich_basis, "polynomial", 1),
+        "dipoles": builders.dipolar_potential(rich_basis.crystal),
         "cluster": builders.random_potential(plain_basis, "cluster", 2, walls=True),
         "site": builders.random_potential(plain_basis, "site", 3, walls=True),
     }
 
 
-@pytest.fixture(params=["polynomial", "cluster", "site"], scope="session")
+@pytest.fixture(params=["polynomial", "dipoles", "cluster", "site"], scope="session")
 def potential(request, potentials):
     """Each of `potentials` in turn."""
     return potentials[request.param]

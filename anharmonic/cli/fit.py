@@ -24,6 +24,10 @@ metric = "inverse"
 reduce = false                   # true: 3n-6 deformations of large clusters
 # quadruplets = 5.0              # cutoff
 
+# [electrostatics]               # dipole-dipole interaction of displaced ions
+# file = "vasprun.xml"           # of VASP with LEPSILON, or a BORN file of phonopy
+# charges = "fitted"             # or of every site a number or a 3x3 tensor (e), with dielectric = 4.8 or a 3x3 tensor
+
 [data]                           # or several [[data]], each with its own options
 paths = ["labels.extxyz"]        # extxyz, vasprun.xml, OUTCAR, ASE databases, folders of these, data set files (.h5)
 group_by = "supercell"           # key of the structures' info; each group has its own energy zero
@@ -42,6 +46,7 @@ validation = 0.1                 # share that decides ridge and early stopping
 split_by = "frame"               # what is never divided: frame, trajectory, group, phase, file, or a key of info
 seed = 0
 wall = 100.0                     # stiffness (eV) of pairs beyond their fitted range
+# start = "cheap.h5"             # instead of [basis]: a potential of many cheap labels, to be tuned by these
 # name = "CsPbBr3"               # default: the formula
 # ridge = 1.0                    # default: the best of a few
 # hidden = [8]                   # widths of the layers of nets

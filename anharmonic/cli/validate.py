@@ -55,7 +55,7 @@ def validate(
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import messages, say, show
     from anharmonic.fitting import calibrate, calibration_table, compare, error_report, report_table
-    from anharmonic.fitting.config import DataSource
+    from anharmonic.fitting.sections import DataSource
     from anharmonic.interfaces.calibration_figures import draw_calibration
     from anharmonic.interfaces.fit_figures import draw_error_by_energy, draw_parity
     from anharmonic.potential import load

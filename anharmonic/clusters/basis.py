@@ -2,6 +2,8 @@
 
 from functools import cached_property
 
+import numpy as np
+
 from anharmonic.clusters.bonds import Bonds
 from anharmonic.clusters.ccd import CCD
 from anharmonic.clusters.enumeration import bond_chains, clusters_within, polyhedron_orbits, shortest_pairs
@@ -69,6 +71,16 @@ class ClusterBasis:
     def from_preset(cls, crystal, name, **changes):
         """The clusters and orders that a name stands for (`anharmonic.clusters.presets`); `changes` replace some."""
         return cls(crystal, **preset(crystal, name) | changes)
+
+    def equals(self, other):
+        """Whether both have the same clusters on the same crystal, and the same invariants of them."""
+        one, two = (
+            [b.crystal.cell, b.crystal.positions, *(x for o in b.orbits for x in (o.sites, o.offsets)),
+             *(x for i in b.invariants for x in (i.exponents, i.coefficients)), *(c.matrix for c in b.ccds)]
+            for b in (self, other)
+        )  # fmt: skip
+        same = (self.crystal.species, self.metric) == (other.crystal.species, other.metric) and len(one) == len(two)
+        return same and all(x.shape == y.shape and np.allclose(x, y, atol=1e-8) for x, y in zip(one, two, strict=True))
 
     @classmethod
     def from_parts(cls, crystal, orbits, ccds, invariants, metric, reduce):

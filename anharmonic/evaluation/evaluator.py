@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.clusters.metrics import get_strain_metric
+from anharmonic.electrostatics import DipoleInteraction
 from anharmonic.evaluation.bonds import BondRows
 from anharmonic.evaluation.cluster_sum import ClusterSum
 from anharmonic.evaluation.extrapolation import Extrapolation, SiteGrades
@@ -38,6 +39,8 @@ class Evaluator(eqx.Module):
         Volume of the undeformed supercell (A^3).
     grades : SiteGrades or None
         For the extrapolation grades; None if the potential knows no domain.
+    dipoles : DipoleInteraction or None
+        Of potentials with Born charges.
     metric : str
     """
 
@@ -48,6 +51,7 @@ class Evaluator(eqx.Module):
     cell: jax.Array
     volume: jax.Array
     grades: SiteGrades | None
+    dipoles: DipoleInteraction | None
     metric: str = eqx.field(static=True)
 
     @classmethod
@@ -65,7 +69,9 @@ class Evaluator(eqx.Module):
             model = SiteSum.of_potential(potential, layout)
         volume = np.asarray(crystal.volume * supercell.n_cells)
         positions, grades = crystal.positions @ crystal.cell, SiteGrades.of_potential(potential, layout)
-        parts = grid, layout.bonds(crystal), model, positions, crystal.cell, volume, grades
+        born = potential.born
+        dipoles = None if born is None else DipoleInteraction.create(crystal, born, supercell)
+        parts = grid, layout.bonds(crystal), model, positions, crystal.cell, volume, grades, dipoles
         return cast(cls(*parts, basis.metric), dtype)
 
     def energy(self, displacements, deformation):
@@ -76,17 +82,23 @@ class Evaluator(eqx.Module):
                 self._metrics(self.grid.pad(displacements, sources), deformation)[0], self.grid, self._fence
             )[0]
 
-        return jnp.sum(self._by_slab(slab))
+        clusters = jnp.sum(self._by_slab(slab))
+        return clusters if self.dipoles is None else clusters + self.dipoles.energy(displacements)
 
     def gradients(self, displacements, deformation):
         """``(E, dE/du, dE/dF)``: eV, eV/A (n_sites, 3, n_cells), eV (3, 3)."""
         energy, by_u, by_f = self._by_slab(lambda sources: self._slab_gradients(displacements, deformation, sources))
-        return jnp.sum(energy), self._joined(by_u), jnp.sum(by_f, axis=0)
+        energy, by_u = jnp.sum(energy), self._joined(by_u)
+        if self.dipoles is not None:
+            of_dipoles = self.dipoles.slopes(displacements)
+            energy, by_u = energy + 0.5 * jnp.sum(displacements * of_dipoles), by_u + of_dipoles
+        return energy, by_u, jnp.sum(by_f, axis=0)
 
     def derivatives(self, displacements, deformation):
         """``(dE/du, dE/dF)`` as of `gradients`; the energy costs nothing here."""
         by_u, by_f = self._by_slab(lambda sources: self._slab_gradients(displacements, deformation, sources)[1:])
-        return self._joined(by_u), jnp.sum(by_f, axis=0)
+        by_u = self._joined(by_u)
+        return by_u if self.dipoles is None else by_u + self.dipoles.slopes(displacements), jnp.sum(by_f, axis=0)
 
     def _by_slab(self, function):
         """Results of `function`, of a row of the grid's `sources`, for all slabs: leading axis n_slabs."""

@@ -86,12 +86,16 @@ class SiteChanges(eqx.Module):
         Raises
         ------
         AnharmonicError
-            If the energy is not a sum over clusters (site nets couple clusters).
+            If the energy is not a sum over clusters (site nets couple clusters, dipoles reach everywhere).
         """
         if not isinstance(evaluator.model, ClusterSum):
             raise AnharmonicError(
                 "single-site Monte Carlo needs an energy that is a sum over clusters (models 'polynomial' and "
                 "'cluster'); this is a site model: use --method md"
+            )
+        if evaluator.dipoles is not None:
+            raise AnharmonicError(
+                "single-site Monte Carlo needs atoms far apart that do not interact; dipoles do: use --method md"
             )
         offsets = {}
         sites = [_Collector(basis, evaluator, site, offsets) for site in range(basis.crystal.n_sites)]

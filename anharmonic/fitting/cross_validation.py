@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from anharmonic.data.division import fold_indices
-from anharmonic.fitting.errors import Comparison, compare_predictions
 from anharmonic.fitting.linear import NormalEquations, strongest_ridge
 
 
@@ -17,15 +16,15 @@ class CrossValidation:
     ----------
     strength : float
         Of the ridge: the one given, else the strongest that is near the best on the held-out frames.
-    comparison : Comparison
-        Labels and predictions of all frames, each held out once; energies up to the mean of their group.
+    predictions : list of ndarray, shape (n_labels,)
+        Of all frames, each by a fit without it: energy, forces, stress.
     """
 
     strength: float
-    comparison: Comparison
+    predictions: list
 
 
-def cross_validate(unit, dataset, weights, n_folds, ridge=None, split_by="frame", seed=0, track=iter):
+def cross_validate(unit, dataset, weights, n_folds, ridge=None, split_by="frame", seed=0, track=iter, prior=0.0):
     """Solve a linear model without each part of a data set in turn.
 
     Parameters
@@ -41,6 +40,8 @@ def cross_validate(unit, dataset, weights, n_folds, ridge=None, split_by="frame"
         As of `Dataset.folds`.
     track : callable
         Passes the rows on and may show progress.
+    prior : ndarray, shape (n_weights,), optional
+        Weights that the ridge pulls towards.
 
     Returns
     -------
@@ -61,11 +62,13 @@ def cross_validate(unit, dataset, weights, n_folds, ridge=None, split_by="frame"
     trained = [NormalEquations.sum_of([*held_out[:k], *held_out[k + 1 :]]) for k in range(n_folds)]
 
     def loss(strength):
-        return sum(test.loss(*train.solve(share * strength)) for test, train in zip(held_out, trained, strict=True))
+        return sum(
+            test.loss(*train.solve(share * strength, prior)) for test, train in zip(held_out, trained, strict=True)
+        )
 
     strength = strongest_ridge(loss) if ridge is None else ridge
-    solutions = [np.concatenate(train.solve(share * strength)) for train in trained]
+    solutions = [np.concatenate(train.solve(share * strength, prior)) for train in trained]
     predictions = [
         row.jacobian.T @ solutions[fold] for fold, row in zip(fold_of, unit.rows(dataset, weights), strict=True)
     ]
-    return CrossValidation(strength, compare_predictions(dataset, predictions))
+    return CrossValidation(strength, predictions)

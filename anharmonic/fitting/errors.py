@@ -6,8 +6,8 @@ import numpy as np
 
 from anharmonic.conventions import GPA
 from anharmonic.data.batches import relative_energy
-from anharmonic.fitting.evaluate import evaluate
 from anharmonic.fitting.geometry import Geometry
+from anharmonic.fitting.predictor import Predictor
 
 WINDOW = 0.025
 N_WINDOWS = 6
@@ -48,9 +48,8 @@ def compare(potential, dataset, offsets=None):
         Energy offsets (eV per cell) of the data set's groups; default: the mean
         residual of each group, since labels have no common zero.
     """
-    geometry, n_sites = Geometry(potential.basis), dataset.crystal.n_sites
-    predictions = (evaluate(potential.model, geometry(frame.configuration), n_sites) for frame in dataset)
-    return compare_predictions(dataset, predictions, offsets)
+    predict = Predictor(Geometry(potential.basis), potential.model, potential.born)
+    return compare_predictions(dataset, (predict(frame.configuration) for frame in dataset), offsets)
 
 
 def compare_predictions(dataset, predictions, offsets=None):

@@ -58,11 +58,13 @@ class FitResult:
 def fit(
     basis, dataset, model="cluster", hidden=(8,), weights=None, schedule=None,
     ridge=None, wall=300.0, validation=None, test=0.2, split_by="frame", folds=0, seed=0, name=None, metadata=None,
-    progress=False,
+    progress=False, start=None, born=None,
 ):  # fmt: skip
     """Fit a potential to energies, forces and stresses.
 
-    The linear part is solved directly; nets start from it and are trained by Adam.
+    The linear part is solved directly; nets start from it and are trained by Adam. With `start` the ridge pulls towards
+    the weights of another potential, so that labels change only what they determine: fit that one to many cheap labels,
+    this one to a few good ones.
 
     Parameters
     ----------
@@ -96,6 +98,11 @@ def fit(
         Provenance to keep in the file.
     progress : bool
         Show a progress bar.
+    start : Potential, optional
+        Of the same model and basis.
+    born : BornCharges or "fitted", optional
+        Add their dipole-dipole interaction; "fitted": charges over the root of the dielectric constant, from the
+        labels. Default: those of `start`.
 
     Returns
     -------
@@ -104,7 +111,7 @@ def fit(
     Raises
     ------
     AnharmonicError
-        If the model is unknown, or folds are asked for with nets (see `anharmonic select`).
+        If the model is unknown, folds are asked for with nets (see `anharmonic select`), or `start` has another model.
     DatasetError
         If labels that are asked for are missing, or the data set has another crystal.
     """
@@ -116,31 +123,44 @@ def fit(
     weights, schedule, started = weights or Weights(), schedule or Schedule(), time.perf_counter()
     dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
     parts = divide(dataset, validation, test, seed, split_by)
-    problem = Problem(basis, parts, weights, seed, progress)
-    crossed = problem.cross_validation(folds, ridge, split_by) if folds else None
-    solved = problem.solve(model, hidden, crossed.strength if crossed else ridge, schedule)
-    found = solved.statistics
+    problem = Problem(basis, parts, weights, *_beginning(start, model, basis, born), seed, progress)
+    strength, crossed = problem.cross_validation(folds, ridge, split_by) if folds else (ridge, None)
+    solved = problem.solve(model, hidden, strength, schedule)
+    found = solved.statistics if start is None else solved.statistics.with_ranges(start.ranges)
     posterior = fit_posterior(
         UnitPredictions(problem.geometry, solved.model, last_layers=True), solved.offsets, solved.equations,
-        solved.strength, parts["training"], parts.get("validation"), weights,
+        solved.strength, problem.parts["training"], problem.parts.get("validation"), weights,
     )  # fmt: skip
     facts = {
         "name": name or basis.crystal.formula, "model": model, "hidden": list(hidden) if model != "polynomial" else [],
         "weights": asdict(weights), "schedule": asdict(schedule), "ridge": solved.strength, "wall": wall, "seed": seed,
-        "split_by": split_by, "n_frames": {part: len(d) for part, d in parts.items()},
+        "start": start.name if start else None, "split_by": split_by,
+        "n_frames": {part: len(data) for part, data in parts.items()},
         "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
     walled = solved.model.walled(_walls(basis, found.ranges, wall))
     domain = Domain.of_environments(found.environments, basis.crystal.site_classes)
-    potential = Potential(basis, walled, found.ranges, facts | (metadata or {}), posterior, domain)
+    potential = Potential(basis, walled, found.ranges, facts | (metadata or {}), posterior, domain, problem.born)
     comparisons = {part: compare(potential, data) for part, data in parts.items()}
-    comparisons |= {f"{folds} folds": crossed.comparison} if crossed else {}
+    comparisons |= {f"{folds} folds": crossed} if crossed else {}
     report = {part: error_report(comparison) for part, comparison in comparisons.items()}
     potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
     judged = [part for part in ("validation", "test") if part in parts]
     calibrations = {part: calibrate(potential, parts[part], comparisons[part]) for part in judged}
     potential.metadata["calibration"] = {part: c.record() for part, c in calibrations.items()}
     return FitResult(potential, report, comparisons, solved.curve, leaks(parts), calibrations)
+
+
+def _beginning(start, kind, basis, born):
+    """The model that a fit begins with, without walls, and its charges."""
+    if start is None:
+        return None, born
+    if start.metadata.get("model") != kind or not start.basis.equals(basis):
+        raise AnharmonicError(
+            f"the potential {start.name} cannot be where this fit starts: that takes the same crystal, basis and model "
+            f"({kind}; found {start.metadata.get('model')})"
+        )
+    return start.model.bare(), start.born if born is None else born
 
 
 def _walls(basis, ranges, stiffness):

@@ -6,6 +6,7 @@ no program to compile, whatever the basis and the supercell.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import jax
 import numpy as np
@@ -26,10 +27,19 @@ class OrbitTable:
         Bond of each pair.
     sites : ndarray of int, shape (n_points, n_clusters, n_cells)
         Site of each point.
+    shape : tuple of int
+        Sites and cells of the supercell.
     """
 
     bonds: np.ndarray
     sites: np.ndarray
+    shape: tuple
+
+    @cached_property
+    def shares(self):
+        """Shares of the sites in each cluster, shape (n_clusters, n_cells, n_sites, n_cells): eq. 15."""
+        found = (self.sites[..., None] == np.arange(np.prod(self.shape))).mean(0)
+        return found.reshape(*found.shape[:-1], *self.shape)
 
 
 @dataclass(frozen=True)
@@ -39,14 +49,24 @@ class OrbitGeometry:
     Attributes
     ----------
     invariants : ndarray, shape (n_invariants, n_clusters, n_cells)
-    slopes : ndarray, shape (n_invariants, n_pairs, n_clusters, n_cells)
-        Derivatives by the pair metrics.
     table : OrbitTable
+    deformations : ndarray, shape (n_ccds, n_clusters, n_cells)
+        Collective cluster deformations.
+    polynomials : Invariants
+    matrix : ndarray, shape (n_ccds, n_pairs)
+        U.
     """
 
     invariants: np.ndarray
-    slopes: np.ndarray
     table: OrbitTable
+    deformations: np.ndarray
+    polynomials: object
+    matrix: np.ndarray
+
+    @cached_property
+    def slopes(self):
+        """Derivatives by the pair metrics, shape (n_invariants, n_pairs, n_clusters, n_cells)."""
+        return _slopes(self.polynomials, self.matrix, self.deformations)
 
     def at_sites(self, n_sites):
         """Shares of the sites in the invariants, shape (n_invariants, n_sites, n_cells): eq. 15."""
@@ -70,12 +90,25 @@ class FrameGeometry:
     Attributes
     ----------
     orbits : tuple of OrbitGeometry
-    responses : csr_array, shape (n_bonds * n_cells, n_sites * 3 * n_cells + 9)
-        Forces (site, axis, cell; eV/A) and stress (eV/A^3) per eV of dE / d metric of each bond.
+    bonds : Bonds
+    configuration : Configuration
+    vectors : ndarray, shape (n_bonds, n_cells, 3)
+        Of the bonds (A).
+    pulls : ndarray, shape (n_bonds, n_cells, 3)
+        Derivatives of the metrics by the vectors (1/A).
     """
 
     orbits: tuple
-    responses: sparse.csr_array
+    bonds: object
+    configuration: object
+    vectors: np.ndarray
+    pulls: np.ndarray
+
+    @cached_property
+    def responses(self):
+        """Forces (site, axis, cell; eV/A) and stress (eV/A^3) per eV of dE / d metric of each bond: a sparse array,
+        shape (n_bonds * n_cells, n_sites * 3 * n_cells + 9)."""
+        return _responses(self.bonds, self.configuration, self.vectors, self.pulls)
 
     def components(self, orbit, by_metric):
         """Forces and stress (m, n_components) of m slopes of the energy by the metrics of an orbit's pairs.
@@ -105,22 +138,23 @@ class Geometry:
 
     def __call__(self, configuration):
         """The `FrameGeometry` of a `Configuration`."""
-        metrics, responses = _bond_responses(self.basis, configuration)
+        metrics, vectors, pulls = _bond_metrics(self.basis, configuration)
         orbits = []
         parts = zip(self.basis.ccds, self.basis.invariants, self.tables(configuration.supercell), strict=True)
         for ccd, invariants, table in parts:
             q = np.tensordot(ccd.matrix, metrics.ravel()[table.bonds], 1)
             values = np.moveaxis(evaluate(invariants, np.moveaxis(q, 0, -1)), -1, 0)
-            orbits.append(OrbitGeometry(values, _slopes(invariants, ccd.matrix, q), table))
-        return FrameGeometry(tuple(orbits), responses)
+            orbits.append(OrbitGeometry(values, table, q, invariants, ccd.matrix))
+        return FrameGeometry(tuple(orbits), self.basis.bonds, configuration, vectors, pulls)
 
     def tables(self, supercell):
         """An `OrbitTable` for each orbit."""
         key = supercell.matrix.tobytes()
         if key not in self._tables:
             parts = zip(self.basis.orbits, self.basis.bonds.members, self.basis.bonds.shifts, strict=True)
+            shape = self.basis.crystal.n_sites, supercell.n_cells
             self._tables[key] = [
-                OrbitTable(_on_grid(supercell, bonds, shifts), _on_grid(supercell, orbit.sites, orbit.offsets))
+                OrbitTable(_on_grid(supercell, bonds, shifts), _on_grid(supercell, orbit.sites, orbit.offsets), shape)
                 for orbit, bonds, shifts in parts
             ]
         return self._tables[key]
@@ -132,30 +166,37 @@ def _on_grid(supercell, items, offsets):
     return np.moveaxis(np.asarray(items)[..., None] * supercell.n_cells + away, 1, 0)
 
 
-def _bond_responses(basis, configuration):
-    """Metrics (n_bonds, n_cells) of all bonds, and `FrameGeometry.responses`."""
-    bonds, supercell = basis.bonds, configuration.supercell
-    n_cells, n_sites = supercell.n_cells, basis.crystal.n_sites
-    u = np.moveaxis(configuration.displacements, 1, 2)  # site, cell, 3
-    home, away = np.broadcast_to(np.arange(n_cells), (bonds.n_bonds, n_cells)), supercell.translations(bonds.offsets)
-    first, second = bonds.first[:, None], bonds.second[:, None]
+def _ends(bonds, supercell):
+    """Sites (n_bonds, 1) and cells (n_bonds, n_cells) of both ends of all bonds."""
+    home = np.broadcast_to(np.arange(supercell.n_cells), (bonds.n_bonds, supercell.n_cells))
+    return (bonds.first[:, None], home), (bonds.second[:, None], supercell.translations(bonds.offsets))
+
+
+def _bond_metrics(basis, configuration):
+    """Metrics (n_bonds, n_cells) of all bonds, with the vectors and pulls of a `FrameGeometry`."""
+    bonds, u = basis.bonds, np.moveaxis(configuration.displacements, 1, 2)  # site, cell, 3
+    (first, home), (second, away) = _ends(bonds, configuration.supercell)
     vectors = (bonds.vectors[:, None] + u[second, away] - u[first, home]) @ configuration.deformation.T
     squares = (bonds.lengths**2)[:, None]
     strains = ((vectors**2).sum(-1) / squares - 1) / 2
     with precision("float64"):
         metric = get_strain_metric(basis.metric)
         metrics, rates = (np.asarray(x) for x in jax.jvp(metric, (strains,), (np.ones_like(strains),)))
-    pull = (rates / squares)[..., None] * vectors
-    stress = pull[..., :, None] * vectors[..., None, :] / configuration.volume
-    axes = np.arange(3) * n_cells
-    at_first, at_second = (3 * n_cells * site[..., None] + axes + cell[..., None] for site, cell in
-                           ((first, home), (second, away)))  # fmt: skip
-    at_stress = np.broadcast_to(3 * n_cells * n_sites + np.arange(9), (*home.shape, 9))
-    columns = np.concatenate([at_first, at_second, at_stress], axis=-1)
-    values = np.concatenate([pull, -pull, stress.reshape(*home.shape, 9)], axis=-1)
-    pointers = np.arange(home.size + 1) * columns.shape[-1]
-    shape = home.size, 3 * n_cells * n_sites + 9
-    return metrics, sparse.csr_array((values.ravel(), columns.ravel(), pointers), shape=shape)
+    return metrics, vectors, (rates / squares)[..., None] * vectors
+
+
+def _responses(bonds, configuration, vectors, pulls):
+    """`FrameGeometry.responses`."""
+    n_sites, _, n_cells = configuration.displacements.shape
+    stress, each = pulls[..., :, None] * vectors[..., None, :] / configuration.volume, vectors.shape[:2]
+    ends = _ends(bonds, configuration.supercell)
+    at_ends = [3 * n_cells * site[..., None] + np.arange(3) * n_cells + cell[..., None] for site, cell in ends]
+    at_stress = np.broadcast_to(3 * n_cells * n_sites + np.arange(9), (*each, 9))
+    columns = np.concatenate([*at_ends, at_stress], axis=-1)
+    values = np.concatenate([pulls, -pulls, stress.reshape(*each, 9)], axis=-1)
+    pointers = np.arange(np.prod(each) + 1) * columns.shape[-1]
+    shape = np.prod(each), 3 * n_cells * n_sites + 9
+    return sparse.csr_array((values.ravel(), columns.ravel(), pointers), shape=shape)
 
 
 def _slopes(invariants, matrix, q):

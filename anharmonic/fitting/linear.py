@@ -46,9 +46,11 @@ class NormalEquations:
             self.squares += labels @ labels
         return self
 
-    def solve(self, strength):
-        """``(weights, offsets)`` that minimise the loss + strength |weights|^2."""
-        solution = cho_solve(self._factorised(strength), self.target)
+    def solve(self, strength, prior=0.0):
+        """``(weights, offsets)`` that minimise the loss + strength |weights - prior|^2."""
+        target = self.target.copy()
+        target[: self.n_weights] += strength * prior
+        solution = cho_solve(self._factorised(strength), target)
         return solution[: self.n_weights], solution[self.n_weights :]
 
     def loss(self, weights, offsets):

@@ -8,14 +8,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 
 from anharmonic.data import Dataset
 from anharmonic.errors import DatasetError
+from anharmonic.fitting.charges import fit_charges
 from anharmonic.fitting.cross_validation import cross_validate
+from anharmonic.fitting.errors import compare_predictions
 from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.linear import NormalEquations, strongest_ridge
+from anharmonic.fitting.predictor import Predictor
 from anharmonic.fitting.statistics import Statistics
 from anharmonic.fitting.training import train
 from anharmonic.fitting.unit_predictions import UnitPredictions
-from anharmonic.potential.linear_weights import with_linear_weights
+from anharmonic.potential.linear_weights import linear_weights, with_linear_weights
 from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel
+
+FITTED = "fitted"
+CHARGE_RIDGE = 1.0
+"""Of the clusters beside which charges are fitted."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +62,34 @@ class Problem:
     parts : dict of Dataset
         As of `divide`.
     weights : Weights
+    start : ClusterModel or SiteModel, optional
+        What the fit begins with, without walls; the ridge pulls towards its weights.
+    born : BornCharges or "fitted", optional
+        Of dipoles that the model comes beside; "fitted": to the training frames.
     seed : int
         Of initial weights and folds.
     progress : bool
         Show progress bars.
     """
 
-    def __init__(self, basis, parts, weights, seed=0, progress=False):
-        self.basis, self.geometry, self.parts, self.weights = basis, Geometry(basis), parts, weights
-        self.seed, self.progress = seed, progress
+    def __init__(self, basis, parts, weights, start=None, born=None, seed=0, progress=False):
+        self.basis, self.geometry, self.weights = basis, Geometry(basis), weights
+        self.start, self.seed, self.progress = start, seed, progress
+        self.labelled = parts
+        self.born = self._fitted_charges() if born == FITTED else born
+        self.dipoles = Predictor(self.geometry, born=self.born)
+        self.parts = {part: self.dipoles.without(data) if self.born else data for part, data in parts.items()}
 
     def solve(self, kind, hidden, ridge, schedule):
         """The `Solution` for a kind of model (see `fit`); `ridge` None: chosen on the validation frames."""
         statistics = Statistics.of_dataset(self.geometry, self.parts["training"])
-        bare, curve = untrained(self.basis, statistics, kind, hidden, self.seed), np.zeros((0, 3))
-        equations = self._equations(bare, "training")
-        strength = self._strength(equations, bare) if ridge is None else ridge
-        weights, offsets = equations.solve(strength)
-        model = with_linear_weights(bare, weights)
+        bare = self.start or untrained(self.basis, statistics, kind, hidden, self.seed)
+        prior, curve = self._prior(bare), np.zeros((0, 3))
+        refit_layers = self.start is not None
+        equations = self._equations(bare, "training", refit_layers)
+        strength = self._strength(equations, bare, prior, refit_layers) if ridge is None else ridge
+        weights, offsets = equations.solve(strength, prior)
+        model = with_linear_weights(bare, weights, refit_layers)
         if kind != "polynomial":
             with _training_bar(schedule, self.progress) as on_check:
                 trained = train(self.basis, model, offsets, self.parts, self.weights, schedule, on_check)
@@ -83,15 +100,15 @@ class Problem:
         return Solution(model, offsets, strength, equations, statistics, curve)
 
     def cross_validation(self, n_folds, ridge, split_by):
-        """`cross_validate` a polynomial on all frames but those of the test part."""
-        known = [frame for part in ("training", "validation") if part in self.parts for frame in self.parts[part]]
-        training = self.parts["training"]
-        dataset = Dataset(training.crystal, known, (), training.energy_offset)
-        model = untrained(self.basis, Statistics.of_dataset(self.geometry, dataset))
-        unit, text = UnitPredictions(self.geometry, model), f"{n_folds} folds"
-        return cross_validate(
-            unit, dataset, self.weights, n_folds, ridge, split_by, self.seed, self._tracker(text, len(dataset))
-        )
+        """Strength of the ridge and `Comparison` of `cross_validate`: a polynomial, all frames but the test part."""
+        dataset = _known(self.parts)
+        model = self.start or untrained(self.basis, Statistics.of_dataset(self.geometry, dataset))
+        unit, track = UnitPredictions(self.geometry, model), self._tracker(f"{n_folds} folds", len(dataset))
+        arguments = self.weights, n_folds, ridge, split_by, self.seed, track, self._prior(model)
+        found = cross_validate(unit, dataset, *arguments)
+        pairs = zip(found.predictions, dataset, strict=True)
+        predictions = [predicted + self.dipoles(frame.configuration) for predicted, frame in pairs]
+        return found.strength, compare_predictions(_known(self.labelled), predictions)
 
     def _equations(self, model, part, last_layers=False):
         """`NormalEquations` of a part."""
@@ -99,14 +116,31 @@ class Problem:
         rows = self._tracker(f"{part} frames", len(dataset))(unit.rows(dataset, self.weights))
         return NormalEquations(unit.n_weights, len(dataset.groups)).add(rows)
 
-    def _strength(self, equations, model):
+    def _prior(self, model):
+        """Weights of the model that the fit begins with, last layers included; 0 without such."""
+        return 0.0 if self.start is None else np.concatenate(linear_weights(model, last_layers=True))
+
+    def _strength(self, equations, model, prior, last_layers):
         """The ridge for the loss of the validation frames; without such, of the training frames."""
-        judge = self._equations(model, "validation") if "validation" in self.parts else equations
-        return strongest_ridge(lambda strength: judge.loss(*equations.solve(strength)))
+        judge = self._equations(model, "validation", last_layers) if "validation" in self.parts else equations
+        return strongest_ridge(lambda strength: judge.loss(*equations.solve(strength, prior)))
+
+    def _fitted_charges(self):
+        """Charges of the training frames, beside a polynomial."""
+        training = self.labelled["training"]
+        unit = UnitPredictions(self.geometry, untrained(self.basis, Statistics.of_dataset(self.geometry, training)))
+        return fit_charges(unit, training, self.weights, CHARGE_RIDGE)
 
     def _tracker(self, text, n):
         """Passes `n` rows on with a progress bar."""
         return lambda rows: track(rows, text, n, disable=not self.progress)
+
+
+def _known(parts):
+    """All frames but those of the test part."""
+    training = parts["training"]
+    frames = [frame for part in ("training", "validation") if part in parts for frame in parts[part]]
+    return Dataset(training.crystal, frames, (), training.energy_offset)
 
 
 def divide(dataset, validation, test, seed, split_by):

@@ -1,6 +1,6 @@
 """What the invariants of a data set are like: their sizes, their ranges, the environments of its sites."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Statistics:
         """These, with ranges and environments that include those of other frames."""
         ranges = tuple(_widest(pair) for pair in zip(self.ranges, other.ranges, strict=True))
         return Statistics(self.squares, self.site_squares, ranges, self.environments + other.environments)
+
+    def with_ranges(self, ranges):
+        """These, with ranges that include others (n_invariants, 2), by orbit."""
+        return replace(self, ranges=tuple(map(_widest, zip(self.ranges, ranges, strict=True))))
 
 
 def _widest(ranges):

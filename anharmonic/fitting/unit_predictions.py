@@ -1,6 +1,6 @@
 """Predictions of structures for a unit of each linear weight of a model: the rows of its least-squares problem."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import equinox as eqx
 import jax
@@ -36,6 +36,10 @@ class Row:
     def scaled(self):
         """Jacobian and labels times the scales."""
         return self.jacobian * self.scales, self.labels * self.scales
+
+    def with_unknowns(self, jacobian, after):
+        """The row with more unknowns (n_more, n_labels) behind the first `after`."""
+        return replace(self, jacobian=np.concatenate([self.jacobian[:after], jacobian, self.jacobian[after:]]))
 
     @property
     def kinds(self):

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
-from anharmonic.fitting.config import FitConfig, check_section, load_toml
+from anharmonic.fitting.config import FitConfig
+from anharmonic.fitting.sections import check_section, load_toml
 from anharmonic.learning.labellers import labeller_of
 
 NUMBER = (int, float)

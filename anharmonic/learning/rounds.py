@@ -61,7 +61,7 @@ class Learner:
     def __init__(self, plan, folder, track=lambda items, text: items, stop=lambda: None):
         self.plan, self.folder, self.track, self.stop = plan, folder, track, stop
         crystal = plan.fit.reference()
-        self.basis = plan.fit.cluster_basis(crystal)
+        self.basis, self.options = plan.fit.prepared(crystal)
         self.known, self.test = plan.fit.parts(plan.fit.dataset(crystal))
 
     def rounds(self):
@@ -86,7 +86,7 @@ class Learner:
         """Fit, or read what was fitted before; returns errors by part."""
         path, notes = here / "potential.h5", here / "errors.json"
         if not (path.exists() and notes.exists()):
-            result = fit(self.basis, self.known, test=self.test, **self.plan.fit.fit)
+            result = fit(self.basis, self.known, test=self.test, **self.options)
             result.potential.save(path)
             _write(notes, {part: report["all"] for part, report in result.report.items()})
         return {"errors": json.loads(notes.read_text(encoding="utf-8"))}

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from anharmonic.electrostatics import DipoleInteraction
 from anharmonic.potential.features import Features
 from anharmonic.potential.topology import Topology
 
@@ -14,12 +15,13 @@ class LatticePotential(eqx.Module):
 
     Displacements u are (n_sites, 3, n_cells) in A in the reference frame, F is the
     deformation gradient (3, 3), and `translations` comes from ``topology.translations``.
-    The dtype of u decides the precision.
+    The dtype of u decides the precision. With `dipoles` it is the record of one supercell.
     """
 
     topology: Topology
     features: Features
     model: eqx.Module
+    dipoles: DipoleInteraction | None = None
 
     def invariants(self, displacements, deformation, translations):
         """Invariants of all clusters, one array (n_invariants, n_clusters, n_cells) per orbit."""
@@ -30,12 +32,14 @@ class LatticePotential(eqx.Module):
     def energy(self, displacements, deformation, translations):
         """Energy (eV) of the supercell relative to the reference crystal."""
         features = self.invariants(displacements, deformation, translations)
-        return sum(jnp.sum(part) for part in self.model.parts(features, self.topology, translations))
+        clusters = sum(jnp.sum(part) for part in self.model.parts(features, self.topology, translations))
+        return clusters if self.dipoles is None else clusters + self.dipoles.energy(displacements)
 
     def site_energies(self, displacements, deformation, translations):
         """Energies of the sites (eV), shape (n_sites, n_cells)."""
         features = self.invariants(displacements, deformation, translations)
-        return self.model.site_energies(features, self.topology, translations)
+        clusters = self.model.site_energies(features, self.topology, translations)
+        return clusters if self.dipoles is None else clusters + self.dipoles.site_energies(displacements)
 
     def gradients(self, displacements, deformation, translations):
         """``(E, dE/du, dE/dF)``: eV, eV/A (n_sites, 3, n_cells), eV (3, 3)."""

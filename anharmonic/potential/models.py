@@ -117,6 +117,10 @@ class ClusterModel(eqx.Module):
         """The same model with a `Wall` (or None) for each orbit."""
         return ClusterModel(tuple(t if w is None else WalledTerm(t, w) for t, w in zip(self.terms, walls, strict=True)))
 
+    def bare(self):
+        """The same model without walls."""
+        return ClusterModel(tuple(t.term if isinstance(t, WalledTerm) else t for t in self.terms))
+
     def parts(self, features, topology, translations):
         """Energies of all clusters, one array (n_clusters, n_cells) per orbit."""
         return [term(phi) for term, phi in zip(self.terms, features, strict=True)]
@@ -138,6 +142,10 @@ class SiteModel(eqx.Module):
     def walled(self, walls):
         """The same model with a `Wall` (or None) for each orbit."""
         return SiteModel(self.terms, tuple(walls), self.classes)
+
+    def bare(self):
+        """The same model without walls."""
+        return self.walled([None] * len(self.walls))
 
     def parts(self, features, topology, translations):
         """Energies of all sites, one array (n_sites of the class, n_cells) per class, then those of walls."""

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.crystal import Crystal, Supercell
+from anharmonic.electrostatics import BornCharges, DipoleInteraction
 from anharmonic.errors import AnharmonicError, ExtrapolationError
 from anharmonic.potential.domain import Domain, n_low
 from anharmonic.potential.features import Features
@@ -52,6 +53,8 @@ class Potential:
         How well the data determine the weights; None for potentials that know nothing of it.
     domain : Domain, optional
         Of the environments of sites in the fitted data.
+    born : BornCharges, optional
+        Of the dipole-dipole interaction that is added to the model.
     """
 
     basis: object
@@ -60,6 +63,7 @@ class Potential:
     metadata: dict = field(default_factory=dict)
     posterior: Posterior | None = None
     domain: Domain | None = None
+    born: BornCharges | None = None
 
     @property
     def crystal(self) -> Crystal:
@@ -73,8 +77,15 @@ class Potential:
 
     @cached_property
     def lattice(self) -> LatticePotential:
-        """The device record (see `LatticePotential`)."""
+        """The device record of the clusters (see `LatticePotential`)."""
         return LatticePotential(Topology.of_basis(self.basis), Features.of_basis(self.basis), self.model)
+
+    def on(self, supercell) -> LatticePotential:
+        """The device record on a supercell, with the dipoles of its cells if there are Born charges."""
+        if self.born is None:
+            return self.lattice
+        dipoles = DipoleInteraction.create(self.crystal, self.born, supercell)
+        return replace(self.lattice, dipoles=dipoles)
 
     def evaluate(self, configuration, dtype="float64"):
         """Energy and derivatives of a `Configuration`.
@@ -158,7 +169,7 @@ class Potential:
     def _arguments(self, configuration, dtype):
         supercell: Supercell = configuration.supercell
         return (
-            self.lattice,
+            self.on(supercell),
             configuration.displacements.astype(dtype),
             configuration.deformation.astype(dtype),
             self.lattice.topology.translations(supercell),

@@ -36,7 +36,7 @@ def relax(potential, configuration, cell=True, force_tolerance=1e-4, max_steps=2
     AnharmonicError
         If the minimum is not reached in `max_steps`.
     """
-    shape, lattice = configuration.displacements.shape, potential.lattice
+    shape, lattice = configuration.displacements.shape, potential.on(configuration.supercell)
     translations = lattice.topology.translations(configuration.supercell)
     symmetric = _stretch(configuration.deformation) if cell else configuration.deformation
 

@@ -11,6 +11,7 @@ from anharmonic.clusters.invariants import Invariants
 from anharmonic.clusters.orbit import Orbit
 from anharmonic.crystal import Crystal
 from anharmonic.crystal.symmetry import SpaceGroup
+from anharmonic.electrostatics import BornCharges
 from anharmonic.errors import FileFormatError
 from anharmonic.files import replacing
 from anharmonic.potential.domain import Domain
@@ -19,7 +20,7 @@ from anharmonic.potential.posterior import Posterior
 from anharmonic.potential.potential import Potential
 from anharmonic.records import DAMAGE, digest, read_record, write_record
 
-FORMAT, VERSION = "anharmonic potential", 2
+FORMAT, VERSION = "anharmonic potential", 3
 CLASSES = {
     cls.__name__: cls
     for cls in (
@@ -36,11 +37,12 @@ CLASSES = {
         WalledTerm,
         Posterior,
         Domain,
+        BornCharges,
     )
 }
-PARTS = ("crystal", "orbits", "ccds", "invariants", "model", "ranges", "posterior", "domain")
-SINCE_SECOND = ("posterior", "domain")
-"""Parts that files of version 1 do not have; such potentials have neither uncertainty nor extrapolation grade."""
+PARTS = ("crystal", "orbits", "ccds", "invariants", "model", "ranges", "posterior", "domain", "born")
+SINCE = {"posterior": 2, "domain": 2, "born": 3}
+"""Versions since which files have some parts: older potentials have no uncertainty, no extrapolation grade."""
 
 
 def save(potential, path):
@@ -52,7 +54,7 @@ def save(potential, path):
     """
     basis = potential.basis
     values = (basis.crystal, basis.orbits, basis.ccds, basis.invariants, potential.model, tuple(potential.ranges))
-    values += (potential.posterior, potential.domain)
+    values += (potential.posterior, potential.domain, potential.born)
     with replacing(path) as part, h5py.File(part, "w") as file:
         file.attrs.update(format=FORMAT, version=VERSION)
         for name, value in zip(PARTS, values, strict=True):
@@ -74,7 +76,7 @@ def load_file(path):
     try:
         with h5py.File(path, "r") as file:
             version = _check(file, path)
-            names = [name for name in PARTS if version > 1 or name not in SINCE_SECOND]
+            names = [name for name in PARTS if version >= SINCE.get(name, 1)]
             parts = {name: read_record(file[name], CLASSES) for name in names}
             options, metadata = (json.loads(read_record(file[name], CLASSES)) for name in ("basis", "metadata"))
     except FileFormatError:
@@ -84,7 +86,7 @@ def load_file(path):
     except DAMAGE as error:
         raise FileFormatError(f"{path} lacks part of a potential: {error}") from error
     model, ranges = parts.pop("model"), parts.pop("ranges")
-    known = [parts.pop(name, None) for name in SINCE_SECOND]
+    known = [parts.pop(name, None) for name in SINCE]
     return Potential(ClusterBasis.from_parts(**parts, **options), model, tuple(ranges), metadata, *known)
 
 
@@ -93,8 +95,8 @@ def _check(file, path):
     found, version = file.attrs.get("format"), file.attrs.get("version")
     if found != FORMAT:
         raise FileFormatError(f"{path} is no potential file: its format is {found!r}, expected {FORMAT!r}")
-    if version not in (1, VERSION):
-        raise FileFormatError(f"{path} is of format version {version}; anharmonic reads 1 and {VERSION} here")
+    if version not in range(1, VERSION + 1):
+        raise FileFormatError(f"{path} is of format version {version}; anharmonic reads 1 to {VERSION} here")
     if file.attrs.get("sha256") != digest(file):
         raise FileFormatError(f"{path} was edited or damaged: its contents do not match its checksum")
     return version

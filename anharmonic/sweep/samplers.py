@@ -72,8 +72,9 @@ def recorded_options(potential, plan, observables):
 
 def potential_digest(potential):
     """Short name of a potential's numbers: equal potentials have equal digests."""
-    total = hashlib.sha256()
-    for leaf in jax.tree.leaves(eqx.filter(potential.lattice, eqx.is_array_like)):
+    total, born = hashlib.sha256(), potential.born
+    numbers = potential.lattice, () if born is None else (born.charges, born.dielectric)
+    for leaf in jax.tree.leaves(eqx.filter(numbers, eqx.is_array_like)):
         total.update(np.asarray(leaf).tobytes())
     return f"{potential.name} {total.hexdigest()[:16]}"
 

@@ -162,7 +162,7 @@ def energies_of(potential, displacements, deformation):
     metric = Metric(potential.crystal)
     translations = potential.lattice.topology.translations(metric.supercell)
     with precision("float64"):
-        energy = np.asarray(_many(potential.lattice, displacements, deformation, translations))
+        energy = np.asarray(_many(potential.on(metric.supercell), displacements, deformation, translations))
     return energy / metric.supercell.n_cells / formula_units(potential.crystal)
 
 

@@ -34,12 +34,17 @@ def main():
     parser.add_argument("labels", nargs="+", help="extxyz files with energies, forces and stresses")
     parser.add_argument("--out", required=True, help="the data set to write (extxyz)")
     options = parser.parse_args()
-    sites = [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
-    crystal = ah.Crystal.from_sites(LATTICE * np.eye(3), sites, ["Cs", "Pb", "Br", "Br", "Br"])
+    crystal = reference_crystal()
     labelled = [atoms for path in options.labels for atoms in ase.io.read(path, ":")]
     frames = [prepared(atoms, crystal) for atoms in labelled if atoms.info.get("tag") != LEFT_OUT]
     ase.io.write(options.out, frames, format="extxyz")
     print(f"{len(frames)} frames in {options.out}; {len(labelled) - len(frames)} of tag {LEFT_OUT} left out")
+
+
+def reference_crystal():
+    """The cubic crystal."""
+    sites = [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    return ah.Crystal.from_sites(LATTICE * np.eye(3), sites, ["Cs", "Pb", "Br", "Br", "Br"])
 
 
 def prepared(atoms, crystal):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Sample and label a broad, cheap CsPbBr3 set with the universal potential 7net-0, scaled to the PBEsol lattice.
 
-label_universal.py OUT.extxyz [--frames N] [--seed S]   sample until OUT holds N frames or a few more; resumes from OUT
+label_universal.py OUT.extxyz [--frames N] [--seed S] [--cells c20 ...] [--driver CsPbBr3]
+                                                        sample until OUT holds N frames or a few more; resumes from OUT
 label_universal.py                                      check derivatives, cubic lattice parameter, relaxed phases
 
 The potential is trained on PBE and swells the lattice: a0 is 6.008 A, against 5.868 A with PBEsol. What is sampled and
@@ -12,7 +13,8 @@ Each segment draws a cell (2x2x2, 20 atoms, 12 formula units, 3x3x1, 3x3x3: wave
 from it), a start (cubic, a tilt system, or tilt waves that the cell can hold) and a homogeneous strain about the
 thermal expansion; then Langevin dynamics at fixed cell, with snapshots every 72 fs after 90 fs. About one frame in ten
 is instead a start with random displacements of 0.1 to 0.3 A, for the repulsive walls. A segment depends on seed and
-number only, up to rounding, so that an interrupted run continues as if it had not stopped.
+number only, up to rounding, so that an interrupted run continues as if it had not stopped. 7net-0 drives the dynamics;
+with --driver a potential of anharmonic does, and 7net-0 is asked for the labels alone: one call a frame, not eleven.
 Needs ase and sevenn (0.13; its wheel holds the weights). Set OMP_NUM_THREADS=1 on a machine that does other work."""
 
 import argparse
@@ -83,6 +85,13 @@ class ScaledCalculator(Calculator):
         self.results["stress"] = self.scale**3 * stress
 
 
+def mapped_calculator(name):
+    """The ASE calculator of a potential of anharmonic."""
+    import anharmonic as ah
+
+    return ah.Calculator(ah.load(name), extrapolation="ignore")
+
+
 def points(rows):
     """Integer points in the cell spanned by integer `rows`, and their fractional coordinates."""
     low, high = np.minimum(rows, 0).sum(0), np.maximum(rows, 0).sum(0)
@@ -142,10 +151,11 @@ def langevin(atoms, velocities, kt, steps, rng):
     return velocities
 
 
-def segment(number, seed, calc):
+def segment(number, seed, calc, driver, cells):
     """The frames of one segment."""
     rng, t = np.random.default_rng([seed, number]), TEMPERATURES[number % len(TEMPERATURES)]
-    cell = str(rng.choice(list(CELLS), p=[share for share, *_ in CELLS.values()]))
+    shares = np.array([CELLS[name][0] for name in cells])
+    cell = str(rng.choice(cells, p=shares / shares.sum()))
     _, snapshots, choices = CELLS[cell]
     rows, frames = choices[rng.integers(len(choices))], []
     for kind in (["random"] if rng.uniform() < RANDOM else []) + [f"T{t}"]:
@@ -156,13 +166,13 @@ def segment(number, seed, calc):
         thermal, wide = np.array([SPREAD[s] for s in atoms.symbols]) * np.sqrt(t / 300), rng.uniform(0.1, 0.3)
         spread = np.full(len(atoms), wide) if kind == "random" else thermal
         atoms.positions += spread[:, None] * rng.normal(size=(len(atoms), 3))
-        atoms.calc, kt = calc, units.kB * t
+        atoms.calc, kt = driver, units.kB * t
         velocities = np.sqrt(kt / atoms.get_masses()[:, None]) * rng.normal(size=(len(atoms), 3))
         for k in range(1 if kind == "random" else snapshots):
             if kind != "random":
                 velocities = langevin(atoms, velocities, kt, EVERY if k else EQUILIBRATE, rng)
-            atoms.get_potential_energy()  # fills calc.results unless they are those of these positions
             frames.append(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
+            calc.calculate(frames[-1], ["energy", "forces", "stress"], all_changes)
             frames[-1].calc = SinglePointCalculator(frames[-1], **calc.results)
             frames[-1].info = dict(
                 tag=f"7net-{cell}-{kind}", phase="universal", supercell="7net", start=name, seed=seed, segment=number
@@ -170,13 +180,16 @@ def segment(number, seed, calc):
     return frames
 
 
-def sample(out, wanted, seed, calc):
+def sample(out, wanted, seed, cells, calc, driver):
     """Append segments to what `out` holds; the file is replaced as a whole, so it is never cut off."""
     frames = read(out, ":") if out.exists() else []
     number = 1 + max((f.info["segment"] for f in frames if f.info["seed"] == seed), default=-1)
     began, saved = time.time(), len(frames)
     while len(frames) < wanted:
-        frames += segment(number, seed, calc)
+        try:
+            frames += segment(number, seed, calc, driver, cells)
+        except ValueError as error:  # a start so far out that the driver's crystal comes apart
+            print(f"segment {number} left out: {error}", flush=True)
         number += 1
         if len(frames) - saved >= 50 or len(frames) >= wanted:
             write(f"{out}.part", frames, format="extxyz")
@@ -215,5 +228,11 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path, nargs="?", metavar="OUT.extxyz")
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
+    parser.add_argument("--driver", metavar="POTENTIAL", help="potential of anharmonic that runs the dynamics")
     args, calc = parser.parse_args(), ScaledCalculator(SevenNetCalculator("7net-0", device="cpu"))
-    sample(args.out, args.frames, args.seed, calc) if args.out else check(calc)
+    if args.out:
+        driver = calc if args.driver is None else mapped_calculator(args.driver)
+        sample(args.out, args.frames, args.seed, args.cells, calc, driver)
+    else:
+        check(calc)

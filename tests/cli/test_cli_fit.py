@@ -8,7 +8,8 @@ import pytest
 
 from anharmonic import load
 from anharmonic.cli.fit import EXAMPLE
-from anharmonic.fitting.config import KEYS, FitConfig
+from anharmonic.fitting.config import FitConfig
+from anharmonic.fitting.sections import KEYS
 
 
 def test_basis_counts_as_the_molien_series_says(call, crystal_file):

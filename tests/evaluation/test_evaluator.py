@@ -50,7 +50,7 @@ def both(potential, configuration, dtype="float64"):
     state = configuration.displacements, configuration.deformation
     with precision("float64"):
         translations = potential.lattice.topology.translations(configuration.supercell)
-        expected = jax.tree.map(np.asarray, plain(potential.lattice, *state, translations))
+        expected = jax.tree.map(np.asarray, plain(potential.on(configuration.supercell), *state, translations))
     with precision(dtype):
         evaluator = Evaluator.create(potential, configuration.supercell, dtype)
         found = evaluated(evaluator, *(x.astype(dtype) for x in state))
@@ -111,7 +111,7 @@ def test_single_precision(potential):
     state = distorted(potential.crystal, np.diag([3, 2, 2]), 5, strain=0.01, displacement=0.06)
     found, expected = both(potential, state, "float32")
     assert all(np.asarray(f).dtype == np.float32 for f in found)
-    assert largest_error(found, expected) < 2e-6
+    assert largest_error(found, expected) < (2e-6 if potential.born is None else 5e-6)  # where large terms cancel
 
 
 def test_single_precision_of_the_shipped_potential():

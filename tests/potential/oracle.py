@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from anharmonic.clusters.invariants import evaluate
+from anharmonic.conventions import COULOMB
 from anharmonic.potential.models import ClusterModel, Expansion, Network, WalledTerm
 
 METRICS = {
@@ -21,6 +22,35 @@ METRICS = {
 
 def energy(potential, configuration):
     """Energy (eV) of a configuration."""
+    of_dipoles = 0.0 if potential.born is None else dipole_energy(potential.born, configuration)
+    return of_dipoles + energy_of_clusters(potential, configuration)
+
+
+def dipole_energy(born, configuration, width=0.3, longest=6.5):
+    """The same from one sum over the reciprocal vectors of the supercell; `width` in cube roots of an atom's volume."""
+    crystal, supercell = configuration.crystal, configuration.supercell
+    sites = np.array([(s, n) for s in range(crystal.n_sites) for n in range(supercell.n_cells)])
+    r = (crystal.positions[sites[:, 0]] + supercell.cells[sites[:, 1]]) @ crystal.cell
+    u = configuration.displacements[sites[:, 0], :, sites[:, 1]]
+    volume, sigma = crystal.volume * supercell.n_cells, width * (crystal.volume / crystal.n_sites) ** (1 / 3)
+    reciprocal = 2 * np.pi * np.linalg.inv(supercell.matrix @ crystal.cell).T
+    reach = np.ceil(longest * np.linalg.norm(supercell.matrix @ crystal.cell, axis=1) / (2 * np.pi)).astype(int)
+    numbers = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1).reshape(-1, 3)
+    k = numbers @ reciprocal
+    k = k[(np.linalg.norm(k, axis=1) < longest) & numbers.any(axis=1)]
+    z = born.charges[sites[:, 0]]
+    total, springs = 0.0, np.zeros((len(u), 3, 3))
+    for wave in k:
+        strength = 4 * np.pi * COULOMB / volume * np.exp(-(wave @ wave) * sigma**2) / (wave @ born.dielectric @ wave)
+        pole, phase = wave @ z, np.exp(-1j * r @ wave)
+        total += 0.5 * strength * abs(((pole * u).sum(1) * phase).sum()) ** 2
+        sums = (pole * phase.conj()[:, None]).sum(0).conj()
+        springs += strength * (pole[:, :, None] * (sums * phase.conj()[:, None])[:, None, :]).real
+    return total - 0.5 * np.einsum("na,nab,nb->", u, springs, u)
+
+
+def energy_of_clusters(potential, configuration):
+    """The clusters' part."""
     basis, model = potential.basis, potential.model
     clusters = [list(cluster_features(basis, k, configuration)) for k in range(len(basis.orbits))]
     if isinstance(model, ClusterModel):

@@ -130,7 +130,7 @@ def import_files(
     from anharmonic.data.remapping import remapped
     from anharmonic.data.storage import is_dataset_file
     from anharmonic.data.table import file_table, write_table
-    from anharmonic.fitting.config import DataSource
+    from anharmonic.fitting.sections import DataSource
 
     own.writable(out)
     settings = own.checked(near, tolerance, energy_tolerance)

@@ -27,6 +27,8 @@ class Items(eqx.Module):
         Invariants over their scale; (block, frame, item) flattened, padding is zero.
     responses : tuple of array, shape (n_block_frames, n_inputs * items per frame, n_components)
         By block, forces and stress for a unit of dE / d input; components as in `Labels`.
+    real : ndarray of bool, shape (n,)
+        False for padding.
     scales : ndarray, shape (n_inputs,)
         Root mean squares over the data set.
     used : ndarray of int, shape (n_inputs,)
@@ -35,6 +37,7 @@ class Items(eqx.Module):
 
     inputs: jax.Array
     responses: tuple
+    real: np.ndarray
     scales: np.ndarray
     used: np.ndarray
 
@@ -71,10 +74,14 @@ class Design(eqx.Module):
         return energies, components
 
 
-def make_designs(basis, dataset, architectures=ARCHITECTURES):
-    """`Design` of all frames by architecture, float64; sites that are in no cluster have no net."""
+def make_designs(basis, dataset, architectures=ARCHITECTURES, energies_alone=False):
+    """`Design` of all frames by architecture, float64; sites that are in no cluster have no net.
+
+    With `energies_alone` it predicts no forces or stresses, and takes a hundredth of the memory.
+    """
     blocks, geometry = arrange(dataset), Geometry(basis)
-    frames = [_responses(geometry(frame.configuration), basis.crystal.n_sites) for frame in dataset]
+    look = _invariants if energies_alone else _responses
+    frames = [look(geometry(frame.configuration)) for frame in dataset]
     found = {}
     if "cluster" in architectures:
         orbits = range(len(basis.orbits))
@@ -91,7 +98,7 @@ def single(design, dtype=np.float32):
     return jax.tree.map(lambda x: jnp.asarray(x, dtype) if np.result_type(x).kind == "f" else x, design)
 
 
-def _responses(frame, n_sites):
+def _responses(frame):
     """By orbit of a `FrameGeometry`: invariants (k, items, cells); forces (k, items, cells, site, axis, cell) and
     stress (k, items, cells, 6) for 1 eV per unit of an invariant; how often sites (.., n_sites, n_cells) are in items.
     """
@@ -100,11 +107,17 @@ def _responses(frame, n_sites):
         bonds, n_cells = orbit.table.bonds, orbit.invariants.shape[-1]
         rows = np.einsum("kpcn,pcnx->kcnx", orbit.slopes, dense[bonds], optimize=True)
         forces, stress = rows[..., :-9], rows[..., -9:].reshape(*rows.shape[:-1], 3, 3)
-        contains = (orbit.table.sites[..., None] == np.arange(n_sites * n_cells)).sum(0)
-        shapes = (*rows.shape[:-1], n_sites, 3, n_cells), (*contains.shape[:-1], n_sites, n_cells)
-        share = contains.reshape(shapes[1]) / len(orbit.table.sites)
         stress = np.stack([stress[..., i, j] for i, j in VOIGT], axis=-1)
-        found.append((orbit.invariants, forces.reshape(shapes[0]), stress, share))
+        found.append((orbit.invariants, forces.reshape(*rows.shape[:-1], -1, 3, n_cells), stress, orbit.table.shares))
+    return found
+
+
+def _invariants(frame):
+    """The same without components: arrays of no length instead of forces and stress."""
+    found = []
+    for orbit in frame.orbits:
+        nothing = np.zeros((*orbit.invariants.shape, 0))
+        found.append((orbit.invariants, nothing[..., None, None], nothing, orbit.table.shares))
     return found
 
 
@@ -128,14 +141,15 @@ def _items(blocks, frames):
     """`Items` of one net from its arrays in every frame; inputs that are zero everywhere are left out."""
     squares = sum((phi**2).sum((1, 2)) for phi, _, _ in frames) / sum(phi[0].size for phi, _, _ in frames)
     used = np.flatnonzero(squares > NOTHING)
-    scales, inputs, responses = np.sqrt(squares[used]), [], []
+    scales, inputs, responses, real = np.sqrt(squares[used]), [], [], []
     for n_cells, order in blocks:
         rows = []
         for i in order:
             phi, forces, stress = (x[used] / scales.reshape(-1, *[1] * (x.ndim - 1)) for x in frames[i])
             inputs.append(padded(phi, n_cells, -1).reshape(len(phi), -1))
+            real.append(padded(np.ones(phi.shape[1:], bool), n_cells, -1).ravel())
             forces, stress = padded(forces, n_cells, 2, -1), padded(stress, n_cells, 2)
             count = np.prod(stress.shape[:3])
             rows.append(np.concatenate([forces.reshape(count, -1), stress.reshape(count, -1)], axis=1))
         responses.append(np.stack(rows))
-    return Items(np.concatenate(inputs, axis=1), tuple(responses), scales, used)
+    return Items(np.concatenate(inputs, axis=1), tuple(responses), np.concatenate(real), scales, used)

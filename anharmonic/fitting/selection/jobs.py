@@ -85,7 +85,9 @@ class Workshop:
 
     def __init__(self, plan, dataset, choose, weights=None):
         self.plan, self.dataset, self.weights = plan, dataset, weights or plan.weights
-        self.labels, self.n_groups = make_labels(dataset, self.weights.groups), len(dataset.groups)
+        self.energies_alone = not (plan.weights.forces or plan.weights.stress)
+        self.labels = make_labels(dataset, self.weights.groups, self.energies_alone)
+        self.n_groups = len(dataset.groups)
         self.trainings = choose(self.labels.order)
         self._of_basis = lru_cache(2)(self._prepare)
 
@@ -99,7 +101,8 @@ class Workshop:
 
     def _prepare(self, clusters, order):
         order = next(o for o in self.plan.all_orders if repr(o) == order)
-        designs = make_designs(self.plan.basis(self.dataset.crystal, clusters, order), self.dataset)
+        basis = self.plan.basis(self.dataset.crystal, clusters, order)
+        designs = make_designs(basis, self.dataset, energies_alone=self.energies_alone)
         columns = invariant_columns(designs["cluster"])
         return designs, columns, [sums.best_strength(parts) for sums, parts in self._problems(columns)]
 

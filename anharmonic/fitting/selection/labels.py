@@ -24,7 +24,7 @@ class Labels:
         a held-out label is.
     has_energy : ndarray of bool, shape (n_frames,)
     components : tuple of ndarray, shape (n_block_frames, n_components)
-        By block: forces (site, axis, cell; eV/A), then stress (Voigt order, eV/A^3).
+        By block: forces (site, axis, cell; eV/A), then stress (Voigt order, eV/A^3); none of energies alone.
     kinds : tuple of ndarray of int, shape (n_block_frames, n_components)
         FORCE, NORMAL, SHEAR, or 0 for padding and missing labels.
     group, n_cells : ndarray of int, shape (n_frames,)
@@ -67,10 +67,11 @@ def arrange(dataset):
     return blocks
 
 
-def make_labels(dataset, shares=None):
+def make_labels(dataset, shares=None, energies_alone=False):
     """`Labels` of a data set; `shares` by group, 1 for those that are not named."""
     blocks, zeros = arrange(dataset), {group: round(e) for group, e in dataset.energy_offset.items()}
-    rows = [[_components(dataset.frames[i], n_cells) for i in order] for n_cells, order in blocks]
+    components = _no_components if energies_alone else _components
+    rows = [[components(dataset.frames[i], n_cells) for i in order] for n_cells, order in blocks]
     order = np.concatenate([order for _, order in blocks])
     frames = [dataset.frames[i] for i in order]
     return Labels(
@@ -125,6 +126,10 @@ def padded(array, n_cells, *axes):
     for axis in axes:
         widths[axis] = (0, n_cells - array.shape[axis])
     return np.pad(array, widths)
+
+
+def _no_components(frame, n_cells):
+    return np.zeros(0), np.zeros(0, int)
 
 
 def _components(frame, n_cells):

@@ -6,18 +6,9 @@ from pathlib import Path
 
 from anharmonic.clusters import ClusterBasis
 from anharmonic.errors import AnharmonicError
-from anharmonic.fitting.config import (
-    KEYS,
-    LIST,
-    NUMBER,
-    TABLE,
-    TEXT,
-    FitConfig,
-    check_keys,
-    fit_record,
-    read_sections,
-)
+from anharmonic.fitting.config import FitConfig
 from anharmonic.fitting.prediction import Weights
+from anharmonic.fitting.sections import KEYS, LIST, NUMBER, TABLE, TEXT, check_keys, fit_record, read_sections
 from anharmonic.fitting.selection.design import ARCHITECTURES
 from anharmonic.fitting.selection.folds import FRAME
 

@@ -62,9 +62,8 @@ def _is_pair(items):
 def _table(items, n_nodes):
     t, k = items.inputs[0], np.arange(1, len(items.inputs) + 1)[:, None]
     factors = (t**k * items.inputs).sum(1) / (t ** (2 * k)).sum(1)
-    real = np.concatenate([_first_rows(r, len(items.inputs)).any(-1).ravel() for r in items.responses])
-    nodes = _nodes(t[real], n_nodes)
-    weights = _interpolation(nodes, t) * real[:, None]
+    nodes = _nodes(t[items.real], n_nodes)
+    weights = _interpolation(nodes, t) * items.real[:, None]
     sums, responses, start = [], [], 0
     for response in items.responses:
         rows = _first_rows(response, len(items.inputs))
