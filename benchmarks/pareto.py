@@ -38,7 +38,8 @@ CASES = {name: {"preset": name} for name in PRESETS} | {
     "triplets to 1.01 a, order 2; pairs to 1.13 a": {"pairs": 1.13 * A, "triplets": 1.01 * A, "order": LOW},
     "triplets to 1.01 a; pairs to 1.6 a": {"pairs": 1.6 * A, "triplets": 1.01 * A, "order": HIGH},
     "triplets to 1.13 a, order 2; pairs to 1.6 a": {"pairs": 1.6 * A, "triplets": 1.13 * A, "order": LOW},
-    "triplets to 1.13 a, order 4; pairs to 1.6 a": {
+    "triplets to 1.13 a; pairs to 1.6 a": {"pairs": 1.6 * A, "triplets": 1.13 * A, "order": HIGH},
+    "triplets to 1.13 a, order 4; pairs to 1.6 a, order 6": {
         "pairs": 1.6 * A, "triplets": 1.13 * A, "order": {"pair": 6, "triplet": 4},
     },
     "triplets to 1.23 a; pairs to 1.6 a": {"pairs": 1.6 * A, "triplets": 1.23 * A, "order": HIGH},
@@ -69,10 +70,10 @@ def measured(dataset, options):
     options = preset(dataset.crystal, options["preset"]) if named else {"metric": "inverse"} | options
     basis = ah.ClusterBasis(dataset.crystal, **options)
     problem, begin = Problem(basis, {"training": dataset}, Weights()), time.process_time()
-    crossed = problem.cross_validation(5, None, "frame")
+    strength, crossed = problem.cross_validation(5, None, "frame")
     seconds = time.process_time() - begin
-    solved = problem.solve("polynomial", (), crossed.strength, None)
-    errors = error_report(crossed.comparison)["all"]
+    solved = problem.solve("polynomial", (), strength, None)
+    errors = error_report(crossed)["all"]
     return {
         "parameters": basis.n_invariants,
         "clusters": sum(orbit.n_clusters for orbit in basis.orbits),

@@ -2,10 +2,10 @@
 """Choose structures that would teach a richer description most, and label them: label_learned.py pick|label FOLDER
 
 ``pick`` runs a potential (the first edition) in the 20-atom cell at free volume, 100 to 700 K, and takes 40 of 238
-snapshots by greedy D-optimal design with the clusters of the preset "accurate", beside the frames that are labelled
-already (``--known``). ``label`` computes the next of them that has no label yet with the settings of all labels (GPAW,
-some 80 CPU seconds each); start it as often as there are cores, stop and start it at any time. assemble.py gathers
-FOLDER/hot-*.extxyz.
+snapshots by greedy D-optimal design with pairs and triplets to two cells (degrees 4 and 3), beside the frames that are
+labelled already (``--known``). ``label`` computes the next of them that has no label yet with the settings of all
+labels (GPAW, some 80 CPU seconds each); start it as often as there are cores, stop and start it at any time.
+assemble.py gathers FOLDER/hot-*.extxyz.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def picked(options):
     asked = replace(
         known, frames=[replace(known.frames[0], configuration=c, forces=None, stress=None) for _, c in states]
     )
-    basis = ah.ClusterBasis.from_preset(potential.crystal, "accurate")
+    basis = ah.ClusterBasis.from_preset(potential.crystal, "accurate", order={"pair": 4, "triplet": 3})
     geometry = Geometry(basis)
     unit = UnitPredictions(geometry, untrained(basis, Statistics.of_dataset(geometry, known)))
     taught = [in_tolerances(unit, part, Weights()) for part in (known, asked)]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sample and label a broad, cheap CsPbBr3 set with the universal potential 7net-0, scaled to the PBEsol lattice.
 
-label_universal.py OUT.extxyz [--frames N] [--seed S] [--cells c20 ...] [--driver CsPbBr3]
+label_universal.py OUT.extxyz [--frames N] [--seed S] [--cells c20 ...] [--random P] [--driver CsPbBr3]
                                                         sample until OUT holds N frames or a few more; resumes from OUT
 label_universal.py                                      check derivatives, cubic lattice parameter, relaxed phases
 
@@ -12,10 +12,11 @@ That corrects the lattice parameter alone: energies of phases, say, stay those o
 Each segment draws a cell (2x2x2, 20 atoms, 12 formula units, 3x3x1, 3x3x3: wave vectors at the zone boundary and away
 from it), a start (cubic, a tilt system, or tilt waves that the cell can hold) and a homogeneous strain about the
 thermal expansion; then Langevin dynamics at fixed cell, with snapshots every 72 fs after 90 fs. About one frame in ten
-is instead a start with random displacements of 0.1 to 0.3 A, for the repulsive walls. A segment depends on seed and
-number only, up to rounding, so that an interrupted run continues as if it had not stopped. 7net-0 drives the dynamics;
-with --driver a potential of anharmonic does, and 7net-0 is asked for the labels alone: one call a frame, not eleven.
-Needs ase and sevenn (0.13; its wheel holds the weights). Set OMP_NUM_THREADS=1 on a machine that does other work."""
+is instead a start with random displacements of 0.1 to 0.3 A, for the repulsive walls (--random 0: none). A segment
+depends on seed and number only, up to rounding, so that an interrupted run continues as if it had not stopped. 7net-0
+drives the dynamics; with --driver a potential of anharmonic does, and 7net-0 is asked for the labels alone: one call a
+frame, not eleven. Needs ase and sevenn (0.13; its wheel holds the weights). Set OMP_NUM_THREADS=1 on a machine that
+does other work."""
 
 import argparse
 import itertools
@@ -37,7 +38,6 @@ TEMPERATURES = (300, 600, 50, 450, 150, 750)  # K, in turn
 STEP, FRICTION, EQUILIBRATE, EVERY = 6.0, 0.02, 15, 12  # fs, 1/fs, steps, steps between snapshots
 STRAIN, EXPANSION = 0.012, 3e-5  # standard deviation of each strain component; linear thermal expansion, 1/K
 SPREAD = {"Cs": 0.17, "Pb": 0.08, "Br": 0.10}  # displacements at the start of a segment at 300 K, A
-RANDOM = 0.65  # probability that a segment adds a frame of random displacements
 CELLS = {  # share of the segments, snapshots per segment, choices of rows in cubic axes
     "c40": (0.35, 6, [[[2, 0, 0], [0, 2, 0], [0, 0, 2]]]),
     "c20": (0.26, 6, [[[1, -1, 0], [1, 1, 0], [0, 0, 2]]]),
@@ -151,14 +151,14 @@ def langevin(atoms, velocities, kt, steps, rng):
     return velocities
 
 
-def segment(number, seed, calc, driver, cells):
+def segment(number, seed, calc, driver, cells, random):
     """The frames of one segment."""
     rng, t = np.random.default_rng([seed, number]), TEMPERATURES[number % len(TEMPERATURES)]
     shares = np.array([CELLS[name][0] for name in cells])
     cell = str(rng.choice(cells, p=shares / shares.sum()))
     _, snapshots, choices = CELLS[cell]
     rows, frames = choices[rng.integers(len(choices))], []
-    for kind in (["random"] if rng.uniform() < RANDOM else []) + [f"T{t}"]:
+    for kind in (["random"] if rng.uniform() < random else []) + [f"T{t}"]:
         name, atoms = start(rows, rng)
         strain = np.triu(rng.normal(0, STRAIN, (3, 3)))
         strain += np.triu(strain, 1).T + EXPANSION * t * np.eye(3)
@@ -180,14 +180,14 @@ def segment(number, seed, calc, driver, cells):
     return frames
 
 
-def sample(out, wanted, seed, cells, calc, driver):
+def sample(out, wanted, seed, cells, random, calc, driver):
     """Append segments to what `out` holds; the file is replaced as a whole, so it is never cut off."""
     frames = read(out, ":") if out.exists() else []
     number = 1 + max((f.info["segment"] for f in frames if f.info["seed"] == seed), default=-1)
     began, saved = time.time(), len(frames)
     while len(frames) < wanted:
         try:
-            frames += segment(number, seed, calc, driver, cells)
+            frames += segment(number, seed, calc, driver, cells, random)
         except ValueError as error:  # a start so far out that the driver's crystal comes apart
             print(f"segment {number} left out: {error}", flush=True)
         number += 1
@@ -229,10 +229,11 @@ if __name__ == "__main__":
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
+    parser.add_argument("--random", type=float, default=0.65, help="how often a segment has a random start as well")
     parser.add_argument("--driver", metavar="POTENTIAL", help="potential of anharmonic that runs the dynamics")
     args, calc = parser.parse_args(), ScaledCalculator(SevenNetCalculator("7net-0", device="cpu"))
     if args.out:
         driver = calc if args.driver is None else mapped_calculator(args.driver)
-        sample(args.out, args.frames, args.seed, args.cells, calc, driver)
+        sample(args.out, args.frames, args.seed, args.cells, args.random, calc, driver)
     else:
         check(calc)

@@ -161,6 +161,30 @@ def test_folds_see_nothing_of_what_they_hold_out(model, dataset, labels_file, tm
     assert rows[0][1]["validation"] != rows[1][1]["validation"]
 
 
+def test_energies_alone(dataset, labels_file, tmp_path):
+    """Without weights of forces and stresses nothing of them is kept; energies are those of the whole design."""
+    changes = ("weights = { energy = 0.1 }", "weights = { energy = 0.1, forces = 0.0, stress = 0.0 }"), ("8", "3")
+    plan = SelectionPlan.read(write_select_toml(tmp_path, labels_file, *changes))
+    rows = Selection.of_plan(plan).cross_validate(tmp_path)
+    assert all(row["validation"]["forces_rmse"] is None and row["validation"]["energy_rmse"] > 0 for row in rows)
+    assert {row["model"] for row in rows} == {"ridge", "lasso", "ard", "cluster", "site"}
+    basis = plan.basis(dataset.crystal, "1 pair", 2)
+    whole, alone = (make_designs(basis, dataset, energies_alone=alone) for alone in (False, True))
+    for model in whole:
+        for full, bare in zip(whole[model].items, alone[model].items, strict=True):
+            np.testing.assert_allclose(bare.inputs, full.inputs, atol=1e-12)
+            assert bare.responses[0].size == 0 and full.responses[0].size > 0
+
+
+def test_the_test_part_is_divided_as_the_folds_are(labels_file, tmp_path):
+    """Whole trajectories are in the test or not at all."""
+    changes = ("folds = 3", 'folds = 3\nfold_by = "trajectory"\ntest = 0.3')
+    chosen = Selection.of_plan(SelectionPlan.read(write_select_toml(tmp_path, labels_file, changes)))
+    inside = [{frame.trajectory for frame in chosen.dataset.subset(np.flatnonzero(part))}
+              for part in (chosen.test, ~chosen.test)]  # fmt: skip
+    assert chosen.test.any() and not inside[0] & inside[1]
+
+
 def test_folds_by_trajectory(dataset):
     folds = fold_numbers(dataset, 3, "trajectory")
     by_run = {}

@@ -187,7 +187,8 @@ def invariant_columns(design):
     energies, components = [], []
     for items in design.items:
         energies.append(np.asarray(items.energies(items.inputs)))
-        units = [r.reshape(len(r), len(items.inputs), -1, r.shape[-1]).sum(2) for r in items.responses]
+        n = len(items.inputs)
+        units = [r.reshape(len(r), n, r.shape[1] // n, r.shape[-1]).sum(2) for r in items.responses]
         components.append([np.moveaxis(u, 1, 0) for u in units])
     return Columns(np.concatenate(energies), tuple(map(np.concatenate, zip(*components, strict=True))))
 

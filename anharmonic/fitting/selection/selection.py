@@ -43,7 +43,7 @@ class Selection:
         dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
         test = np.zeros(len(dataset), bool)
         if plan.test:
-            kept = {id(frame) for frame in dataset.split(1 - plan.test, plan.seed)[0]}
+            kept = {id(frame) for frame in dataset.split(1 - plan.test, plan.seed, plan.fold_by)[0]}
             test = np.array([id(frame) not in kept for frame in dataset])
         return cls(plan, dataset, test)
 

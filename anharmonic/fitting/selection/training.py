@@ -174,4 +174,4 @@ def with_outputs(nets, outputs):
 
 def _by_fold(values, n_folds):
     """Values (m, ...) as (n_shapes, n_folds, ...)."""
-    return values.reshape(-1, n_folds, *values.shape[1:])
+    return values.reshape(len(values) // n_folds, n_folds, *values.shape[1:])
