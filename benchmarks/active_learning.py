@@ -32,7 +32,7 @@ def rows_of(config):
     """By frame: scaled unit predictions with offsets, scaled labels, scales of the kinds; which are the test."""
     dataset = config.dataset(config.reference())
     _, test = config.parts(dataset)
-    basis, weights = config.cluster_basis(dataset.crystal), config.fit.get("weights") or Weights()
+    basis, weights = config.prepared(dataset.crystal)[0], config.fit.get("weights") or Weights()
     geometry, n_sites = Geometry(basis), dataset.crystal.n_sites
     unit = UnitPredictions(geometry, untrained(basis, Statistics.of_dataset(geometry, dataset)))
     rows = []

@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     config = FitConfig.read(options.config)
-    basis = config.cluster_basis(config.reference())
+    basis = config.prepared(config.reference())[0]
     starts = {"DFT alone": None, "from cheap labels": start_of(config, basis, options.cheap, options.start_frames)}
     sizes, found = curves(config, basis, starts, options.repeats)
     print(f"| frames | {' | '.join(f'{measure}, {name}' for measure in MEASURES.values() for name in found)} |")

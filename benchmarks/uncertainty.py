@@ -179,7 +179,7 @@ class Grader:
 
     def look(self, state):
         """Energy (eV), invariants by orbit, and site-centred correlations of degrees 1 and 2."""
-        lattice = self.potential.lattice
+        lattice = self.potential.on(state.supercell)
         translations = lattice.topology.translations(state.supercell)
         with precision("float64"):
             found = _look(lattice, state.displacements, state.deformation, translations, self.low)

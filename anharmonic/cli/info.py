@@ -91,6 +91,10 @@ def _potential(name):
     yield from crystal_lines(found.crystal)
     if isinstance(facts.get("n_frames"), dict):
         yield "fitted to " + ", ".join(f"{n} {part} frames" for part, n in facts["n_frames"].items())
+    if found.born is not None:
+        from anharmonic.fitting.charges import charges_table
+
+        yield charges_table(found)
     columns = ["", "<orbit", "per cell", "<point group", "<deformations", "<invariants by degree"]
     yield table("clusters", columns, orbit_rows(basis))
     errors = facts.get("errors")

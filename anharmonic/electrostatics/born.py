@@ -40,23 +40,27 @@ class BornCharges:
         Parameters
         ----------
         crystal : Crystal
-        charges : array, shape (n_sites,) or (n_sites, 3, 3)
+        charges : sequence of n_sites numbers or 3x3 tensors
+            In the order and frame of the sites of the crystal.
         dielectric : float or array, shape (3, 3)
 
         Raises
         ------
         AnharmonicError
-            If shapes are wrong, the charges do not add up to zero, or the dielectric tensor is not positive.
+            If shapes are wrong, the charges do not add up to zero or lack the symmetry of the crystal, or the
+            dielectric tensor is not positive.
         """
-        charges, dielectric = np.asarray(charges, float), np.asarray(dielectric, float)
-        charges = charges[:, None, None] * np.eye(3) if charges.ndim == 1 else charges
-        dielectric = dielectric * np.eye(3) if dielectric.ndim == 0 else dielectric
+        charges, dielectric = np.array([_tensor(z) for z in charges]), _tensor(dielectric)
         if charges.shape != (crystal.n_sites, 3, 3) or dielectric.shape != (3, 3):
             raise AnharmonicError(
                 f"Born charges are a number or a 3x3 tensor for each of the {crystal.n_sites} sites, and the "
                 f"dielectric tensor is a number or 3x3; found shapes {charges.shape} and {dielectric.shape}"
             )
-        charges, dielectric = symmetrised(crystal, charges), symmetrised_tensor(crystal, dielectric)
+        if not (np.isfinite(charges).all() and np.isfinite(dielectric).all()):
+            raise AnharmonicError("Born charges and dielectric tensors are finite numbers; found inf or nan")
+        given, dielectric = charges, symmetrised_tensor(crystal, dielectric)
+        charges = symmetrised(crystal, given)
+        _check_symmetry(crystal, given, charges)
         if np.linalg.eigvalsh(dielectric).min() < 1 - 1e-6:
             raise AnharmonicError(f"a dielectric tensor is 1 or more along every axis; found {dielectric.tolist()}")
         excess = charges.sum(0)
@@ -86,6 +90,29 @@ class BornCharges:
         except Exception as error:
             raise AnharmonicError(f"phonopy reads no Born charges from {path}: {error}") from error
         return cls.of_crystal(crystal, *found)
+
+
+def _tensor(value):
+    """A number or a 3x3 tensor as a tensor."""
+    try:
+        tensor = np.array([] if isinstance(value, str) else value, float)
+    except (TypeError, ValueError):
+        tensor = np.zeros(0)
+    if tensor.shape not in ((), (3, 3)):
+        raise AnharmonicError(f"a charge or a dielectric tensor is a number or 3x3 numbers; found {value!r}")
+    return tensor * np.eye(3) if tensor.ndim == 0 else tensor
+
+
+def _check_symmetry(crystal, given, charges):
+    """Refuse charges that the space group would change much: another order of the sites, another frame, or a typo."""
+    change = abs(charges - given).max((1, 2))
+    worst = int(change.argmax())
+    if change[worst] > UNBALANCED * abs(given).max():
+        raise AnharmonicError(
+            f"Born charges lack the symmetry of the crystal: that of site {worst} ({crystal.species[worst]}) would "
+            f"change by {change[worst]:.2f} e. Sites are in the order {' '.join(crystal.species)}, tensors in the "
+            "frame of the reference cell"
+        )
 
 
 def _of_phonopy(crystal, path):

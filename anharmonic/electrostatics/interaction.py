@@ -5,6 +5,9 @@ dielectric tensor eps (Gonze and Lee, Phys. Rev. B 55, 10355 (1997), eqs. 71 to 
 vectors alone: ions are Gaussian charges of a width of `WIDTH` cube roots of the volume per atom. Beyond a few widths
 that is the interaction of points; nearer by, clusters hold the difference.
 
+A uniform translation costs nothing: each ion is held by what all others pull (Gonze and Lee, eq. 48). Where sites have
+so little symmetry that this is no symmetric tensor, it would not suffice, and such charges are refused.
+
 Displacements are those of the reference frame, ``r = F (R + u)``, so the energy is invariant under rotations, and the
 strain of the lattice is left to the clusters. Periodic cells feel no field of their surface (q = 0, K = 0 is left out),
 as in the labels of a periodic code.
@@ -17,10 +20,14 @@ import numpy as np
 from phonopy.structure.snf import SNF3x3
 
 from anharmonic.conventions import COULOMB
+from anharmonic.errors import AnharmonicError
 
 WIDTH = 0.3
 NEGLIGIBLE = 1e-13
 """Form factors below this are left out."""
+
+UNBALANCED = 1e-6
+"""Largest share of the force constants that a translation may leave."""
 
 
 class DipoleInteraction(eqx.Module):
@@ -56,18 +63,19 @@ class DipoleInteraction(eqx.Module):
     def slopes(self, displacements):
         """dE/du (eV/A), shape (n_sites, 3, n_cells)."""
         waves = jnp.fft.rfftn(displacements[..., self.places].reshape(-1, *self.shape), axes=(1, 2, 3))
-        kernel = jax.lax.complex(*self.kernel)
+        kernel = jax.lax.complex(*jnp.asarray(self.kernel, displacements.dtype))
         pulls = jnp.einsum("abq,bq->aq", kernel, waves.reshape(len(waves), -1))
         slopes = jnp.fft.irfftn(pulls.reshape(waves.shape), self.shape, axes=(1, 2, 3))
         return slopes.reshape(displacements.shape)[..., self.cells]
 
-    def site_energies(self, displacements):
-        """Shares of the sites in the energy (eV), shape (n_sites, n_cells)."""
-        return 0.5 * jnp.sum(displacements * self.slopes(displacements), axis=1)
+    def energies_and_slopes(self, displacements):
+        """Shares of the sites in the energy (eV), shape (n_sites, n_cells), and dE/du as of `slopes`."""
+        slopes = self.slopes(displacements)
+        return 0.5 * jnp.sum(displacements * slopes, axis=1), slopes
 
     def energy(self, displacements):
         """Energy (eV) of displacements (n_sites, 3, n_cells)."""
-        return jnp.sum(self.site_energies(displacements))
+        return jnp.sum(self.energies_and_slopes(displacements)[0])
 
 
 def force_constants(crystal, born, wave_vectors):
@@ -84,12 +92,22 @@ def force_constants(crystal, born, wave_vectors):
     -------
     ndarray, shape (n_q, 3 n_sites, 3 n_sites), complex
         eV/A^2.
+
+    Raises
+    ------
+    AnharmonicError
+        If sites have tensors of so low symmetry that a translation would not be free.
     """
     waves = _reciprocal_vectors(crystal)
     found = np.array([_bare(crystal, born, q + waves) for q in wave_vectors % 1])
     at_zero, n = _bare(crystal, born, waves).real.reshape(crystal.n_sites, 3, crystal.n_sites, 3), crystal.n_sites
     own = np.zeros_like(at_zero)
     own[np.arange(n), :, np.arange(n)] = at_zero.sum(2)
+    if abs(own - np.transpose(own, (2, 3, 0, 1))).max() > UNBALANCED * abs(at_zero).max():
+        raise AnharmonicError(
+            f"dipoles of these Born charges are not supported in {crystal.formula}: the surroundings of some sites "
+            "have so low a symmetry that a uniform translation would cost energy. Give isotropic charges"
+        )
     return found - 0.5 * (own + np.transpose(own, (2, 3, 0, 1))).reshape(3 * n, 3 * n)
 
 

@@ -90,8 +90,8 @@ class Evaluator(eqx.Module):
         energy, by_u, by_f = self._by_slab(lambda sources: self._slab_gradients(displacements, deformation, sources))
         energy, by_u = jnp.sum(energy), self._joined(by_u)
         if self.dipoles is not None:
-            of_dipoles = self.dipoles.slopes(displacements)
-            energy, by_u = energy + 0.5 * jnp.sum(displacements * of_dipoles), by_u + of_dipoles
+            of_dipoles, slopes = self.dipoles.energies_and_slopes(displacements)
+            energy, by_u = energy + jnp.sum(of_dipoles), by_u + slopes
         return energy, by_u, jnp.sum(by_f, axis=0)
 
     def derivatives(self, displacements, deformation):

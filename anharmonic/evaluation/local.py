@@ -91,11 +91,12 @@ class SiteChanges(eqx.Module):
         if not isinstance(evaluator.model, ClusterSum):
             raise AnharmonicError(
                 "single-site Monte Carlo needs an energy that is a sum over clusters (models 'polynomial' and "
-                "'cluster'); this is a site model: use --method md"
+                "'cluster'); this is a site model: use --method md."
             )
         if evaluator.dipoles is not None:
             raise AnharmonicError(
-                "single-site Monte Carlo needs atoms far apart that do not interact; dipoles do: use --method md"
+                "single-site Monte Carlo needs atoms far apart that do not interact; dipoles do: run molecular "
+                "dynamics (`anharmonic md`, --method md)."
             )
         offsets = {}
         sites = [_Collector(basis, evaluator, site, offsets) for site in range(basis.crystal.n_sites)]

@@ -1,6 +1,7 @@
 """Effective charges from labels, for want of Born charges: those whose dipoles leave least to the clusters."""
 
 import numpy as np
+from ase.formula import non_metals
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
@@ -10,7 +11,10 @@ from anharmonic.fitting.linear import NormalEquations
 from anharmonic.fitting.predictor import Predictor
 
 STARTS = 12
-"""Minimisations from random charges, beside one from the best quadratic form."""
+"""Minimisations from random charges."""
+
+MOST_MODES = 30
+"""Free charges beyond which they are not fitted: their products are as many as the square of this."""
 
 
 def fit_charges(unit, dataset, weights, strength):
@@ -35,12 +39,14 @@ def fit_charges(unit, dataset, weights, strength):
     Raises
     ------
     AnharmonicError
-        If symmetry leaves no charges: crystals of one element.
+        If symmetry leaves no charges (crystals of one element), or very many.
     """
     crystal = dataset.crystal
     modes = charge_modes(crystal)
     if not len(modes):
         raise AnharmonicError(f"symmetry allows no charges in {crystal.formula}: leave [electrostatics] out")
+    if len(modes) > MOST_MODES:
+        raise AnharmonicError(f"symmetry leaves {len(modes)} charges free, too many to fit: give Born charges")
     pairs = [(a, b) for a in range(len(modes)) for b in range(a, len(modes))]
     predictors = {pair: Predictor(unit.geometry, born=_charges(modes[list(set(pair))].sum(0))) for pair in pairs}
     equations = NormalEquations(unit.n_weights, len(pairs) + len(dataset.groups))
@@ -50,6 +56,17 @@ def fit_charges(unit, dataset, weights, strength):
     found = _best(lambda z: np.array([z[a] * z[b] for a, b in pairs]), form, pull, len(modes))
     charges = np.tensordot(found, modes, 1)
     return _charges(charges * _sign(crystal, charges))
+
+
+def charges_table(potential):
+    """Charges of all sites as plain text."""
+    born, rows = potential.born, []
+    for symbol, tensor in zip(potential.crystal.species, born.charges, strict=True):
+        rows.append(f"{symbol:<4}" + "   ".join(" ".join(f"{x + 0.0:7.3f}" for x in row) for row in tensor.round(3)))
+    dielectric = " ".join(f"{x:.3f}" for x in np.linalg.eigvalsh(born.dielectric))
+    return "\n".join(
+        [f"charges of dipoles (e; xx xy xz, yx ...), dielectric tensor with eigenvalues {dielectric}", *rows]
+    )
 
 
 def _products(predictors, configuration):
@@ -90,7 +107,7 @@ def _charges(charges):
 
 
 def _sign(crystal, charges):
-    """Charges and their negatives give the same energies: the commonest species is taken for the anion."""
+    """Charges and their negatives give the same energies: sites of non-metals are taken for negative."""
     traces = np.trace(charges, axis1=1, axis2=2)
-    commonest = max(crystal.species, key=list(crystal.species).count)
-    return -np.sign(traces[list(crystal.species).index(commonest)])
+    anions = [symbol in non_metals for symbol in crystal.species]
+    return -1.0 if (traces[anions].sum() if any(anions) else -traces[0]) > 0 else 1.0

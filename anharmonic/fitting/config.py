@@ -1,12 +1,13 @@
 """The file fit.toml: a crystal, a basis, data and how to fit, checked before anything is computed."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from anharmonic.clusters import ClusterBasis
 from anharmonic.crystal import Crystal
+from anharmonic.data.dataset import same_crystal
 from anharmonic.data.provenance import file_digest
 from anharmonic.data.storage import is_dataset_file, load_crystal
 from anharmonic.electrostatics import BornCharges
@@ -41,7 +42,7 @@ class FitConfig:
     fit: dict
     sources: tuple
     test: float | DataSource
-    electrostatics: dict = field(default_factory=dict)
+    electrostatics: dict | None = None
 
     @classmethod
     def read(cls, path):
@@ -63,7 +64,7 @@ class FitConfig:
         if isinstance(test, str | list):
             test = replace(sources[0], paths=paths_of(path, test))
         settings = {name: fit_record(path, name, value) for name, value in settings.items()}
-        electrostatics = content.get("electrostatics", {})
+        electrostatics = content.get("electrostatics")
         return cls(path, content["crystal"], content.get("basis", {}), settings, sources, test, electrostatics)
 
     def reference(self):
@@ -104,8 +105,18 @@ class FitConfig:
         options = self.fit | {"born": self.born(crystal)}
         if "start" not in options:
             return self.cluster_basis(crystal), options
-        options["start"] = load(self.path.parent / options["start"])
-        return options["start"].basis, options
+        start = load(self._start())
+        options |= {"start": start, "model": options.get("model", start.metadata.get("model"))}
+        if "hidden" in options:
+            raise AnharmonicError(f"{self.path}: hidden of [fit] is decided by start; leave it out")
+        if not same_crystal(start.crystal, crystal):
+            raise AnharmonicError(f"[crystal] of {self.path} is not the reference crystal of start, {start.name}")
+        return start.basis, options
+
+    def _start(self):
+        """Path of the start, or the name of a shipped potential."""
+        beside = self.path.parent / self.fit["start"]
+        return beside if beside.is_file() else self.fit["start"]
 
     def born(self, crystal):
         """`BornCharges` of the section ``electrostatics``, "fitted", or None.
@@ -115,7 +126,7 @@ class FitConfig:
         AnharmonicError
             If the section says too little or too much, or its numbers are no charges of the crystal.
         """
-        if not self.electrostatics:
+        if self.electrostatics is None:
             return None
         given = set(self.electrostatics)
         if given == {"file"}:
@@ -126,7 +137,7 @@ class FitConfig:
             return BornCharges.of_crystal(crystal, **self.electrostatics)
         raise AnharmonicError(
             f"[electrostatics] of {self.path} takes file alone, charges (of every site) with dielectric, or charges = "
-            f'"{FITTED}"; found {", ".join(sorted(given))}'
+            f'"{FITTED}"; found {self.electrostatics}'
         )
 
     def parts(self, dataset):
@@ -137,12 +148,19 @@ class FitConfig:
             return dataset, 0.0
         return dataset.split(1 - self.test, self.fit.get("seed", 0), self.fit.get("split_by", "frame"))
 
+    def other_files(self):
+        """Files beside fit.toml and its data that decide a fit."""
+        born = (self.electrostatics or {}).get("file")
+        found = [self.path.parent / born] if born else []
+        start = Path(self._start()) if "start" in self.fit else None
+        return [*found, start] if start and start.is_file() else found
+
     def provenance(self, dataset):
         """What the potential file says about its data."""
         files = [path for source in self.sources for path in source.paths]
         return {
             "config": self.path.read_text(),
-            "data": [{"path": path.name, "sha256": file_digest(path)} for path in files],
+            "data": [{"path": path.name, "sha256": file_digest(path)} for path in (*files, *self.other_files())],
             "n_refused": len(dataset.refusals),
         }
 

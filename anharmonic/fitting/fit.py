@@ -5,12 +5,14 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from anharmonic.data.dataset import same_crystal
 from anharmonic.data.trajectories import leaks
-from anharmonic.errors import AnharmonicError
+from anharmonic.errors import AnharmonicError, DatasetError
 from anharmonic.fitting.calibration import calibrate, calibration_table
+from anharmonic.fitting.charges import charges_table
 from anharmonic.fitting.errors import compare, error_report, report_table
 from anharmonic.fitting.prediction import Weights
-from anharmonic.fitting.problem import Problem, divide
+from anharmonic.fitting.problem import FITTED, Problem, divide
 from anharmonic.fitting.training import Schedule
 from anharmonic.fitting.uncertainty import fit_posterior
 from anharmonic.fitting.unit_predictions import UnitPredictions
@@ -18,7 +20,7 @@ from anharmonic.potential.domain import Domain
 from anharmonic.potential.models import MODELS, Wall
 from anharmonic.potential.potential import Potential
 
-WALL_MARGIN = 0.2
+WALL_MARGIN = 0.3
 """Share of its fitted range by which a pair may leave it before it meets its wall."""
 
 
@@ -52,6 +54,7 @@ class FitResult:
         """The report as plain text."""
         tables = [report_table(report, part) for part, report in self.report.items()]
         tables += [calibration_table(self.calibrations)] if self.calibrations else []
+        tables += [charges_table(self.potential)] if self.potential.born else []
         return "\n\n".join(tables + [f"warning: {text}" for text in self.warnings])
 
 
@@ -73,7 +76,7 @@ def fit(
     model : str
         ``"polynomial"`` (eq. 2), ``"cluster"`` (eq. 13) or ``"site"`` (eq. 16).
     hidden : sequence of int
-        Widths of the hidden layers of the nets.
+        Widths of the hidden layers of the nets; those of `start` if there is one.
     weights : Weights
         Labels with a weight above zero must be present in every frame.
     schedule : Schedule
@@ -121,6 +124,8 @@ def fit(
         raise AnharmonicError(f"folds = {folds} is for polynomials; `anharmonic select` cross-validates nets")
     validation = (0.0 if folds else 0.1) if validation is None else validation
     weights, schedule, started = weights or Weights(), schedule or Schedule(), time.perf_counter()
+    if not same_crystal(basis.crystal, dataset.crystal):
+        raise DatasetError("the data set has another reference crystal than the basis: read it with that of the basis")
     dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
     parts = divide(dataset, validation, test, seed, split_by)
     problem = Problem(basis, parts, weights, *_beginning(start, model, basis, born), seed, progress)
@@ -132,7 +137,7 @@ def fit(
         solved.strength, problem.parts["training"], problem.parts.get("validation"), weights,
     )  # fmt: skip
     facts = {
-        "name": name or basis.crystal.formula, "model": model, "hidden": list(hidden) if model != "polynomial" else [],
+        "name": name or basis.crystal.formula, "model": model, "hidden": _widths(model, hidden, start),
         "weights": asdict(weights), "schedule": asdict(schedule), "ridge": solved.strength, "wall": wall, "seed": seed,
         "start": start.name if start else None, "split_by": split_by,
         "n_frames": {part: len(data) for part, data in parts.items()},
@@ -140,6 +145,7 @@ def fit(
     }  # fmt: skip
     walled = solved.model.walled(_walls(basis, found.ranges, wall))
     domain = Domain.of_environments(found.environments, basis.crystal.site_classes)
+    domain = domain if start is None or start.domain is None else domain.joined(start.domain)
     potential = Potential(basis, walled, found.ranges, facts | (metadata or {}), posterior, domain, problem.born)
     comparisons = {part: compare(potential, data) for part, data in parts.items()}
     comparisons |= {f"{folds} folds": crossed} if crossed else {}
@@ -151,10 +157,19 @@ def fit(
     return FitResult(potential, report, comparisons, solved.curve, leaks(parts), calibrations)
 
 
+def _widths(model, hidden, start):
+    """Of the hidden layers of the nets."""
+    if model == "polynomial":
+        return []
+    return list(hidden) if start is None else start.metadata["hidden"]
+
+
 def _beginning(start, kind, basis, born):
     """The model that a fit begins with, without walls, and its charges."""
     if start is None:
         return None, born
+    if born == FITTED:
+        raise AnharmonicError(f"charges cannot be fitted to a start, {start.name}: its weights belong beside its own")
     if start.metadata.get("model") != kind or not start.basis.equals(basis):
         raise AnharmonicError(
             f"the potential {start.name} cannot be where this fit starts: that takes the same crystal, basis and model "

@@ -100,7 +100,10 @@ class Problem:
         return Solution(model, offsets, strength, equations, statistics, curve)
 
     def cross_validation(self, n_folds, ridge, split_by):
-        """Strength of the ridge and `Comparison` of `cross_validate`: a polynomial, all frames but the test part."""
+        """Strength of the ridge and `Comparison` of `cross_validate`: a polynomial, all frames but the test part.
+
+        Fitted charges are those of all these frames.
+        """
         dataset = _known(self.parts)
         model = self.start or untrained(self.basis, Statistics.of_dataset(self.geometry, dataset))
         unit, track = UnitPredictions(self.geometry, model), self._tracker(f"{n_folds} folds", len(dataset))

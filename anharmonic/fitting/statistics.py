@@ -52,7 +52,7 @@ class Statistics:
 
     def with_ranges(self, ranges):
         """These, with ranges that include others (n_invariants, 2), by orbit."""
-        return replace(self, ranges=tuple(map(_widest, zip(self.ranges, ranges, strict=True))))
+        return replace(self, ranges=tuple(map(_widest, zip(self.ranges, ranges, strict=True)))) if ranges else self
 
 
 def _widest(ranges):

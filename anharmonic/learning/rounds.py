@@ -8,6 +8,7 @@ import numpy as np
 
 from anharmonic.data import Dataset
 from anharmonic.data.frames import Frame
+from anharmonic.data.provenance import file_digest
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
 from anharmonic.fitting import Weights, fit
@@ -222,6 +223,7 @@ def _claim(plan, folder):
     folder.mkdir(parents=True, exist_ok=True)
     text, kept = plan.path.read_text(encoding="utf-8"), folder / "learn.toml"
     text += f"\n# ---- {plan.fit.path.name}\n{plan.fit.path.read_text(encoding='utf-8')}"
+    text += "".join(f"\n# ---- {path.name}: sha256 {file_digest(path)}" for path in plan.fit.other_files())
     if kept.exists() and kept.read_text(encoding="utf-8") != text:
         raise AnharmonicError(
             f"{folder} holds rounds of another learn.toml or fit.toml ({kept}): choose another folder with --out, or "

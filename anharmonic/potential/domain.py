@@ -49,6 +49,15 @@ class Domain:
         bare = cls(tuple(classes), transforms, 1.0)
         return cls(bare.classes, transforms, max(bare.grades(phi).mean() for phi in environments))
 
+    def joined(self, other):
+        """A domain that holds what either holds (of the same basis): information of both, as of equally many frames.
+
+        Directions are those in which the sum of both matrices is white. What is inside one has at most grade 1
+        (adding information never raises a leverage), so that the limit is safe where it is not sharp.
+        """
+        transforms = tuple(map(_sum_of_information, self.transforms, other.transforms))
+        return Domain(self.classes, transforms, max(self.largest_mean, other.largest_mean))
+
     def grades(self, environment):
         """Grades (n_sites, n_cells) of an environment (n_features, n_sites, n_cells)."""
         grades = np.zeros(environment.shape[1:])
@@ -66,6 +75,13 @@ def n_low(invariants):
 def _of_class(environments, sites):
     """All vectors (n, n_features) of a class of sites."""
     return np.concatenate([phi[:, list(sites)].reshape(len(phi), -1).T for phi in environments])
+
+
+def _sum_of_information(one, other):
+    """A transform whose grades are at most those of either: white for the sum of both matrices of information."""
+    first, second = (np.linalg.inv(t.T @ t) for t in (one, other))
+    values, axes = np.linalg.eigh(first + second)
+    return (axes / np.sqrt(values)).T
 
 
 def _transform(vectors):

@@ -39,7 +39,7 @@ class LatticePotential(eqx.Module):
         """Energies of the sites (eV), shape (n_sites, n_cells)."""
         features = self.invariants(displacements, deformation, translations)
         clusters = self.model.site_energies(features, self.topology, translations)
-        return clusters if self.dipoles is None else clusters + self.dipoles.site_energies(displacements)
+        return clusters if self.dipoles is None else clusters + self.dipoles.energies_and_slopes(displacements)[0]
 
     def gradients(self, displacements, deformation, translations):
         """``(E, dE/du, dE/dF)``: eV, eV/A (n_sites, 3, n_cells), eV (3, 3)."""

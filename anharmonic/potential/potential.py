@@ -84,8 +84,15 @@ class Potential:
         """The device record on a supercell, with the dipoles of its cells if there are Born charges."""
         if self.born is None:
             return self.lattice
-        dipoles = DipoleInteraction.create(self.crystal, self.born, supercell)
-        return replace(self.lattice, dipoles=dipoles)
+        key = supercell.matrix.tobytes()
+        if key not in self._dipoles:
+            self._dipoles[key] = DipoleInteraction.create(self.crystal, self.born, supercell)
+        return replace(self.lattice, dipoles=self._dipoles[key])
+
+    @cached_property
+    def _dipoles(self):
+        """Interactions on the supercells that were asked for."""
+        return {}
 
     def evaluate(self, configuration, dtype="float64"):
         """Energy and derivatives of a `Configuration`.
@@ -126,9 +133,9 @@ class Potential:
         AnharmonicError
             If the potential has no `posterior`.
         """
-        lattice, *state = self._arguments(configuration, "float64")
+        _, *state = self._arguments(configuration, "float64")
         with precision("float64"):
-            found = variances(lattice, self._known_posterior().factor, *state)
+            found = variances(self.lattice, self._known_posterior().factor, *state)
             deviations = [s * np.sqrt(np.asarray(v)) for s, v in zip(self.posterior.scales, found, strict=True)]
         return {"energy": float(deviations[0])} | dict(zip(KINDS[1:], deviations[1:], strict=True))
 

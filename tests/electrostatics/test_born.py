@@ -85,11 +85,14 @@ def test_file_of_phonopy(cspbbr3, born, tmp_path):
         ([1, 2, -1, -1, -1], [1.0, 2.0], "number or 3x3"),
         ([1, 4, -1, -1, -1], 2.0, "add up to"),
         ([1, 2, -1, -1, -1], 0.5, "1 or more along every axis"),
+        ([1, 2, -1, -1, np.eye(3)[:2]], 2.0, "a number or 3x3 numbers"),
+        ([1, 2, -1, -1, "-1"], 2.0, "a number or 3x3 numbers"),
+        ([np.nan, 2, -1, -1, -1], 2.0, "finite numbers"),
+        ([1, 2, -1, -1, -1], np.inf, "finite numbers"),
+        ([-1, -1, -1, 2, 1], 2.0, "order Cs Pb Br Br Br"),
     ],
 )
 def test_refusals(cspbbr3, charges, dielectric, words):
-    if len(charges) == 5:
-        charges = [{"Cs": charges[0], "Pb": charges[1]}.get(symbol, -1) for symbol in cspbbr3.species]
     with pytest.raises(AnharmonicError, match=words):
         BornCharges.of_crystal(cspbbr3, charges, dielectric)
 

@@ -5,13 +5,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ase.spacegroup import crystal as built
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
 from anharmonic.conventions import COULOMB
-from anharmonic.crystal import Supercell
-from anharmonic.electrostatics import BornCharges, DipoleInteraction
+from anharmonic.crystal import Crystal, Supercell
+from anharmonic.electrostatics import BornCharges, DipoleInteraction, charge_modes
 from anharmonic.electrostatics.interaction import WIDTH, force_constants
+from anharmonic.errors import AnharmonicError
 from anharmonic.potential import precision
 
 CHARGES = {"Cs": 1.0, "Pb": 2.0, "Br": -1.0, "Cl": -1.0, "Ca": 2.0, "F": -1.0}
@@ -81,7 +83,7 @@ def test_long_waves_as_phonopy(cspbbr3, direction):
 
 
 def test_nothing_from_translations(cspbbr3):
-    """Waves of any length are coupled, a shift of the crystal costs nothing, and no wave gains without end."""
+    """A shift of the crystal costs nothing; force constants are Hermitian at any wave vector."""
     born = builders.dipolar_potential(cspbbr3).born
     interaction = DipoleInteraction.create(cspbbr3, born, Supercell.from_matrix([4, 3, 2]))
     with precision("float64"):
@@ -89,3 +91,19 @@ def test_nothing_from_translations(cspbbr3):
     assert abs(shifted).max() < 1e-10
     constants = force_constants(cspbbr3, born, np.random.default_rng(2).uniform(size=(20, 3)))
     np.testing.assert_allclose(constants, np.conj(np.swapaxes(constants, 1, 2)), atol=1e-12)
+
+
+def test_low_symmetry():
+    """R3c LiNbO3: number charges are fine; tensors on sites without a mirror through them are refused by name."""
+    lattice = 5.15 * np.array([[1, 0, 0], [-0.5, 0.75**0.5, 0], [0, 0, 13.86 / 5.15]])
+    sites = built(("Li", "Nb", "O"), [(0, 0, 0.279), (0, 0, 0), (0.048, 0.343, 0.063)], spacegroup=161, cell=lattice)
+    niobate = Crystal.from_atoms(sites)
+    numbers = BornCharges.of_crystal(niobate, [{"Li": 1, "Nb": 5, "O": -2}[s] for s in niobate.species], 5.0)
+    interaction = DipoleInteraction.create(niobate, numbers, Supercell.from_matrix([2, 1, 1]))
+    with precision("float64"):
+        assert abs(np.asarray(interaction.slopes(np.ones((niobate.n_sites, 3, 2))))).max() < 1e-9
+    tensors = numbers.charges + charge_modes(niobate)[-5:].sum(0)
+    with pytest.raises(AnharmonicError, match="not supported in .*Give isotropic charges"):
+        DipoleInteraction.create(
+            niobate, BornCharges.of_crystal(niobate, tensors, 5.0), Supercell.from_matrix([1, 1, 1])
+        )

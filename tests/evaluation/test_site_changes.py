@@ -226,7 +226,10 @@ def test_one_cell_where_nothing_conflicts():
     assert_exact(compare(builders.random_potential(basis, "polynomial", 7), np.eye(3, dtype=int)))
 
 
-def test_site_models_have_no_local_changes(potentials):
+def test_models_without_local_changes(potentials):
     evaluator = Evaluator.create(potentials["site"], Supercell.from_matrix([2, 2, 2]))
     with pytest.raises(AnharmonicError, match="sum over clusters.*'polynomial' and 'cluster'.*--method md"):
         SiteChanges.of_evaluator(potentials["site"].basis, evaluator)
+    evaluator = Evaluator.create(potentials["dipoles"], Supercell.from_matrix([2, 2, 2]))
+    with pytest.raises(AnharmonicError, match="dipoles do: run molecular dynamics"):
+        SiteChanges.of_evaluator(potentials["dipoles"].basis, evaluator)

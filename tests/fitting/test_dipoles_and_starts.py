@@ -77,7 +77,7 @@ def test_one_element_has_no_charges():
 
 @pytest.fixture(scope="module")
 def cheap(dipolar, labels):
-    """A potential fitted to many labels with other energies and charges of zero."""
+    """A potential fitted to many labels without their dipoles."""
     return fit(dipolar.basis, labels, model="polynomial", ridge=1e-6, folds=3, test=0.0).potential
 
 
@@ -103,6 +103,8 @@ def test_few_labels_tune_a_start(potentials, model):
     tuned = fit(known.basis, few, test=test, start=start, **options)
     assert force_error(tuned) < 0.7 * force_error(alone)
     assert tuned.potential.metadata["start"] == start.name
+    grades = [tuned.potential.extrapolation(frame.configuration) for frame in (*labelled(known, 3), *few)]
+    assert max(grades) < 1 + 1e-6
     for found, one, two in zip(tuned.potential.ranges, start.ranges, alone.potential.ranges, strict=True):
         np.testing.assert_array_equal(found[:, 0], np.minimum(one[:, 0], two[:, 0]))
         np.testing.assert_array_equal(found[:, 1], np.maximum(one[:, 1], two[:, 1]))
@@ -113,3 +115,14 @@ def test_another_basis_is_no_start(cheap, labels, cspbbr3):
         fit(ah.ClusterBasis(cspbbr3, pairs=2, order=3), labels, model="polynomial", start=cheap)
     with pytest.raises(AnharmonicError, match="found polynomial"):
         fit(cheap.basis, labels, model="cluster", start=cheap)
+
+
+def test_what_belongs_to_another_start_or_crystal(cheap, dipolar, labels, cspbbr3):
+    """Charges stay those of the start unless others are given; they are not fitted to it."""
+    options = {"model": "polynomial", "ridge": 1.0, "validation": 0.0, "test": 0.0}
+    start = fit(dipolar.basis, labels, born=dipolar.born, **options).potential
+    assert fit(dipolar.basis, labels, start=start, **options).potential.born is dipolar.born
+    with pytest.raises(AnharmonicError, match="charges cannot be fitted to a start"):
+        fit(dipolar.basis, labels, start=start, born="fitted", **options)
+    with pytest.raises(AnharmonicError, match="another reference crystal"):
+        fit(ah.ClusterBasis(builders.perovskite(a=6.0), pairs=2), labels, **options)

@@ -131,7 +131,7 @@ def _line(setting, wide):
     for name, digits, width in (("energy_rmse", 2, 12), ("forces_rmse", 1, 12), ("stress_rmse", 3, 14)):
         (train, _), (held_out, spread) = (mean_and_spread(p[name]) for p in (setting.training, setting.validation))
         texts = f"{train:.{digits}f}", f"{held_out:.{digits}f}({spread:.{digits}f})"
-        train, held_out = texts if np.isfinite(held_out) else "--"
+        train, held_out = texts if np.isfinite(held_out) else ("-", "-")
         cells += f" {train:>8} {held_out:>{width}}"
     return cells
 
