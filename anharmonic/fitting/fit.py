@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from anharmonic.clusters.metrics import get_metric
 from anharmonic.data.dataset import same_crystal
 from anharmonic.data.trajectories import leaks
 from anharmonic.errors import AnharmonicError, DatasetError
@@ -180,8 +181,18 @@ def _beginning(start, kind, basis, born):
 
 def _walls(basis, ranges, stiffness):
     """A `Wall` for each pair orbit, a margin beyond its fitted range; None for larger clusters."""
-    limits = [r[0] + WALL_MARGIN * np.ptp(r[0]) * np.array([-1, 1]) for r in ranges]
     return [
-        Wall(*limit, np.float64(stiffness)) if orbit.n_points == 2 else None
-        for orbit, limit in zip(basis.orbits, limits, strict=True)
+        Wall(*_limits(basis.metric, *r[0]), np.float64(stiffness)) if orbit.n_points == 2 else None
+        for orbit, r in zip(basis.orbits, ranges, strict=True)
     ]
+
+
+def _limits(metric, lowest, highest):
+    """Metrics at which walls begin: a margin beyond the fitted range of the metric or of the distance, whichever is
+    nearer (the inverse metric of an infinite distance is 1/2)."""
+    ratios, margin = np.geomspace(0.1, 10, 20001), WALL_MARGIN * (highest - lowest)
+    metrics = get_metric(metric)(ratios**2)
+    shortest, longest = np.interp([lowest, highest], metrics, ratios)
+    reach = WALL_MARGIN * (longest - shortest)
+    first, last = np.interp([shortest - reach, longest + reach], ratios, metrics)
+    return max(lowest - margin, first), min(highest + margin, last)

@@ -10,6 +10,9 @@ import numpy as np
 
 from anharmonic.errors import ExtrapolationError, RunFileError
 
+VOLUMES = 0.1, 10.0
+"""Of a crystal, relative to the reference; beyond, it is none."""
+
 MOST_ATOMS = 4
 """Atoms that a message names."""
 
@@ -31,6 +34,13 @@ def fault(samples, state, most=None):
             bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
             if bad.any():
                 found.append((int(np.argmax(bad)), f"{name} is not finite"))
+    if "deformation" in samples:
+        volumes = np.linalg.det(samples["deformation"].astype(float)).reshape(len(samples["deformation"]), -1)
+        bad = ((volumes < VOLUMES[0]) | (volumes > VOLUMES[1])).any(axis=1)
+        if bad.any():
+            first = int(np.argmax(bad))
+            worst = max(volumes[first], key=lambda v: abs(np.log(abs(v))))
+            found.append((first, f"the volume is {worst:.2g} times that of the reference: the crystal came apart"))
     if most is not None and "extrapolation" in samples:
         grades = samples["extrapolation"].reshape(len(samples["extrapolation"]), -1).max(axis=1)
         if (grades > most).any():
