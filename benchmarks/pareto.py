@@ -38,8 +38,7 @@ CASES = {name: {"preset": name} for name in PRESETS} | {
     "triplets to 1.01 a, order 2; pairs to 1.13 a": {"pairs": 1.13 * A, "triplets": 1.01 * A, "order": LOW},
     "triplets to 1.01 a; pairs to 1.6 a": {"pairs": 1.6 * A, "triplets": 1.01 * A, "order": HIGH},
     "triplets to 1.13 a, order 2; pairs to 1.6 a": {"pairs": 1.6 * A, "triplets": 1.13 * A, "order": LOW},
-    "triplets to 1.13 a; pairs to 1.6 a": {"pairs": 1.6 * A, "triplets": 1.13 * A, "order": HIGH},
-    "triplets to 1.13 a, order 4; pairs to 1.6 a, order 6": {
+    "triplets to 1.13 a, order 4; pairs to 1.6 a": {
         "pairs": 1.6 * A, "triplets": 1.13 * A, "order": {"pair": 6, "triplet": 4},
     },
     "triplets to 1.23 a; pairs to 1.6 a": {"pairs": 1.6 * A, "triplets": 1.23 * A, "order": HIGH},

@@ -23,6 +23,7 @@ from anharmonic.crystal import Configuration, Supercell
 from anharmonic.errors import ExtrapolationError, RunFileError
 from anharmonic.evaluation import Evaluator
 from anharmonic.sampling import MolecularDynamics, MonteCarlo, Observer, Piston, Run, Sampling, Stage, strain_modes
+from anharmonic.sampling.guards import fault
 from anharmonic.sampling.monte_carlo import HybridMoves, ModeMoves, SequentialMoves, SiteMoves, StrainMoves
 from anharmonic.sampling.run import Progress
 from anharmonic.sampling.runfile import RunFile, read_samples
@@ -351,7 +352,19 @@ def make_wild(springs, **changes):
     return replace(run, sampler=wild, stages=stages, snapshots=0, **changes)
 
 
-def test_numbers_that_are_not_finite(springs, tmp_path):
+def test_what_is_no_crystal():
+    """Numbers that are not finite, and volumes far from the reference's, are named with the first bad sample."""
+    good = {"energy": np.zeros(4), "deformation": np.tile(np.eye(3), (4, 1, 1))}
+    assert fault(good, ()) is None
+    assert fault(good | {"energy": np.array([0, 1, np.nan, 0])}, ()) == (2, "energy is not finite")
+    large = good["deformation"] * np.array([1, 2.1, 2.2, 1])[:, None, None]
+    where, what = fault(good | {"deformation": large}, ())
+    assert where == 2 and what == "the volume is 11 times that of the reference: the crystal came apart"
+    replicas = np.stack([good["deformation"], 0.4 * good["deformation"]], axis=1)
+    assert fault(good | {"deformation": replicas}, ())[0] == 0
+
+
+def test_runs_that_break(springs, tmp_path):
     """Reported with the step, which lies between samples, and an atom; nothing of it is written to a checkpoint."""
     structure = Configuration.reference(springs.crystal, SUPERCELL)
     run, file = make_wild(springs, structure=structure), RunFile(tmp_path / "run.h5", OPTIONS)
@@ -359,9 +372,7 @@ def test_numbers_that_are_not_finite(springs, tmp_path):
     with pytest.raises(RunFileError) as caught:
         run.go(progress, file.save)
     message = str(caught.value)
-    pattern = (
-        r"is not finite at step (\d+) \(100 to 500000 K\), .*atom \d+ \((Cs|Pb|Br), site \d of cell [01] [01] [01]\)"
-    )
+    pattern = r"(?:is not finite|the crystal came apart) at step (\d+) \(100 to 500000 K\), .*atom \d+ \((Cs|Pb|Br), site \d of cell [01] [01] [01]\)"
     step = int(re.search(pattern, message)[1])
     assert "time step is too long" in message
     kept = RunFile(tmp_path / "run.h5", OPTIONS).load()
@@ -369,7 +380,7 @@ def test_numbers_that_are_not_finite(springs, tmp_path):
     assert all(np.isfinite(v).all() for v in kept.columns().values())
     single = replace(run, sampling=Sampling(1, 1), stages=(replace(run.stages[0], equilibration=24, production=480),))
     again = begin(single)
-    with pytest.raises(RunFileError, match=rf"is not finite at step {step} "):
+    with pytest.raises(RunFileError, match=rf"(is not finite|came apart) at step {step} "):
         single.go(again)
     assert again.step == step - 1
 
