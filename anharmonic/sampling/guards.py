@@ -35,7 +35,8 @@ def fault(samples, state, most=None):
             if bad.any():
                 found.append((int(np.argmax(bad)), f"{name} is not finite"))
     if "deformation" in samples:
-        volumes = np.linalg.det(samples["deformation"].astype(float)).reshape(len(samples["deformation"]), -1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            volumes = np.linalg.det(samples["deformation"].astype(float)).reshape(len(samples["deformation"]), -1)
         bad = ((volumes < VOLUMES[0]) | (volumes > VOLUMES[1])).any(axis=1)
         if bad.any():
             first = int(np.argmax(bad))
