@@ -10,7 +10,7 @@ import numpy as np
 
 from anharmonic.errors import ExtrapolationError, RunFileError
 
-VOLUMES = 0.1, 10.0
+VOLUMES = 1e-3, 1e3
 """Of a crystal, relative to the reference; beyond, it is none."""
 
 MOST_ATOMS = 4
