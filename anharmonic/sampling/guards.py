@@ -10,8 +10,8 @@ import numpy as np
 
 from anharmonic.errors import ExtrapolationError, RunFileError
 
-VOLUMES = 1e-3, 1e3
-"""Of a crystal, relative to the reference; beyond, it is none."""
+LARGEST_VOLUME = 1e3
+"""Of a crystal, relative to the reference."""
 
 MOST_ATOMS = 4
 """Atoms that a message names."""
@@ -37,10 +37,10 @@ def fault(samples, state, most=None):
     if "deformation" in samples:
         with np.errstate(invalid="ignore", over="ignore"):
             volumes = np.linalg.det(samples["deformation"].astype(float)).reshape(len(samples["deformation"]), -1)
-        bad = ((volumes < VOLUMES[0]) | (volumes > VOLUMES[1])).any(axis=1)
+        bad = (abs(volumes) > LARGEST_VOLUME).any(axis=1)
         if bad.any():
             first = int(np.argmax(bad))
-            worst = max(volumes[first], key=lambda v: abs(np.log(abs(v))))
+            worst = max(volumes[first], key=abs)
             found.append((first, f"the volume is {worst:.2g} times that of the reference: the crystal came apart"))
     if most is not None and "extrapolation" in samples:
         grades = samples["extrapolation"].reshape(len(samples["extrapolation"]), -1).max(axis=1)
