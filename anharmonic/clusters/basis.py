@@ -10,6 +10,7 @@ from anharmonic.clusters.enumeration import bond_chains, clusters_within, polyhe
 from anharmonic.clusters.invariants import invariant_polynomials
 from anharmonic.clusters.metrics import get_metric
 from anharmonic.clusters.presets import preset
+from anharmonic.crystal import same_crystal
 from anharmonic.errors import AnharmonicError
 
 POLYHEDRON = "polyhedron"
@@ -75,11 +76,11 @@ class ClusterBasis:
     def equals(self, other):
         """Whether both have the same clusters on the same crystal, and the same invariants of them."""
         one, two = (
-            [b.crystal.cell, b.crystal.positions, *(x for o in b.orbits for x in (o.sites, o.offsets)),
+            [*(x for o in b.orbits for x in (o.sites, o.offsets)),
              *(x for i in b.invariants for x in (i.exponents, i.coefficients)), *(c.matrix for c in b.ccds)]
             for b in (self, other)
         )  # fmt: skip
-        same = (self.crystal.species, self.metric) == (other.crystal.species, other.metric) and len(one) == len(two)
+        same = same_crystal(self.crystal, other.crystal) and self.metric == other.metric and len(one) == len(two)
         return same and all(x.shape == y.shape and np.allclose(x, y, atol=1e-8) for x, y in zip(one, two, strict=True))
 
     @classmethod

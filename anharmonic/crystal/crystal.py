@@ -129,3 +129,10 @@ class Crystal:
         vectors = ((between - np.round(between))[:, :, None] + shifts) @ reduced
         distances = np.linalg.norm(vectors, axis=-1)
         return distances[distances > 1e-3].min()
+
+
+def same_crystal(one, other):
+    """Whether two crystals are the same cell with the same sites."""
+    return one.species == other.species and all(
+        np.allclose(getattr(one, name), getattr(other, name), atol=1e-8) for name in ("cell", "positions")
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 
-from anharmonic.crystal import Crystal
+from anharmonic.crystal import Crystal, same_crystal
 from anharmonic.data.batches import make_batches, mean_energies
 from anharmonic.data.division import fold_indices, split_indices
 from anharmonic.data.frames import TRAJECTORY, without_stress_offset
@@ -253,13 +253,6 @@ class Dataset:
         subtracted stays so, and is noted in the file.
         """
         ase.io.write(path, [frame.to_atoms() for frame in self.frames], format="extxyz")
-
-
-def same_crystal(one, other):
-    """Whether two crystals are the same cell with the same sites."""
-    return one.species == other.species and all(
-        np.allclose(getattr(one, name), getattr(other, name), atol=1e-8) for name in ("cell", "positions")
-    )
 
 
 def _nothing_taken(path, crystal, refusals):

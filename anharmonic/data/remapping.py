@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from anharmonic.data.dataset import Dataset, same_crystal
+from anharmonic.crystal import same_crystal
+from anharmonic.data.dataset import Dataset
 from anharmonic.data.frames import LabelledStructure, Refusal, map_structure, supercell_family
 from anharmonic.errors import DatasetError, MappingError
 

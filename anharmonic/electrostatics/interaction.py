@@ -78,6 +78,26 @@ class DipoleInteraction(eqx.Module):
         return jnp.sum(self.energies_and_slopes(displacements)[0])
 
 
+class DipoleInteractions:
+    """The `DipoleInteraction` of each supercell that is asked for, made once.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    born : BornCharges
+    """
+
+    def __init__(self, crystal, born):
+        self.crystal, self.born, self._made = crystal, born, {}
+
+    def __call__(self, supercell):
+        """The interaction on a `Supercell`."""
+        key = supercell.matrix.tobytes()
+        if key not in self._made:
+            self._made[key] = DipoleInteraction.create(self.crystal, self.born, supercell)
+        return self._made[key]
+
+
 def force_constants(crystal, born, wave_vectors):
     """Dipole-dipole force constants, Hermitian, zero for a uniform translation.
 

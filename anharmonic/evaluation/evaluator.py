@@ -69,8 +69,7 @@ class Evaluator(eqx.Module):
             model = SiteSum.of_potential(potential, layout)
         volume = np.asarray(crystal.volume * supercell.n_cells)
         positions, grades = crystal.positions @ crystal.cell, SiteGrades.of_potential(potential, layout)
-        born = potential.born
-        dipoles = None if born is None else DipoleInteraction.create(crystal, born, supercell)
+        dipoles = potential.on(supercell).dipoles
         parts = grid, layout.bonds(crystal), model, positions, crystal.cell, volume, grades, dipoles
         return cast(cls(*parts, basis.metric), dtype)
 

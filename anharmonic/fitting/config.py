@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from anharmonic.clusters import ClusterBasis
-from anharmonic.crystal import Crystal
-from anharmonic.data.dataset import same_crystal
+from anharmonic.crystal import Crystal, same_crystal
 from anharmonic.data.provenance import file_digest
 from anharmonic.data.storage import is_dataset_file, load_crystal
 from anharmonic.electrostatics import BornCharges

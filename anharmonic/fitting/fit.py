@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from anharmonic.clusters.metrics import get_metric
-from anharmonic.data.dataset import same_crystal
+from anharmonic.crystal import same_crystal
 from anharmonic.data.trajectories import leaks
 from anharmonic.errors import AnharmonicError, DatasetError
 from anharmonic.fitting.calibration import calibrate, calibration_table

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from anharmonic.electrostatics import DipoleInteraction
+from anharmonic.electrostatics import DipoleInteractions
 from anharmonic.fitting.evaluate import evaluate
 from anharmonic.potential.potential import precision
 
@@ -22,14 +22,15 @@ class Predictor:
     """
 
     def __init__(self, geometry, model=None, born=None):
-        self.geometry, self.model, self.born, self._interactions = geometry, model, born, {}
+        self.geometry, self.model = geometry, model
+        self.dipoles = None if born is None else DipoleInteractions(geometry.basis.crystal, born)
 
     def __call__(self, configuration):
         """Energy (eV), forces (site, axis, cell; eV/A), nine components of stress (eV/A^3): shape (n_labels,)."""
         total = np.zeros(configuration.displacements.size + 10)
         if self.model is not None:
             total += evaluate(self.model, self.geometry(configuration), configuration.crystal.n_sites)
-        if self.born is not None:
+        if self.dipoles is not None:
             total += self._of_dipoles(configuration)
         return total
 
@@ -47,12 +48,8 @@ class Predictor:
         )
 
     def _of_dipoles(self, configuration):
-        key = configuration.supercell.matrix.tobytes()
-        if key not in self._interactions:
-            parts = configuration.crystal, self.born, configuration.supercell
-            self._interactions[key] = DipoleInteraction.create(*parts)
         with precision("float64"):
-            found = self._interactions[key].energies_and_slopes(configuration.displacements)
+            found = self.dipoles(configuration.supercell).energies_and_slopes(configuration.displacements)
             energies, slopes = map(np.asarray, found)
         forces = -np.einsum("ji,sjn->sin", np.linalg.inv(configuration.deformation), slopes)
         return np.concatenate([[energies.sum()], forces.ravel(), np.zeros(9)])

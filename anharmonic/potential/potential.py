@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.crystal import Crystal, Supercell
-from anharmonic.electrostatics import BornCharges, DipoleInteraction
+from anharmonic.electrostatics import BornCharges, DipoleInteractions
 from anharmonic.errors import AnharmonicError, ExtrapolationError
 from anharmonic.potential.domain import Domain, n_low
 from anharmonic.potential.features import Features
@@ -84,15 +84,11 @@ class Potential:
         """The device record on a supercell, with the dipoles of its cells if there are Born charges."""
         if self.born is None:
             return self.lattice
-        key = supercell.matrix.tobytes()
-        if key not in self._dipoles:
-            self._dipoles[key] = DipoleInteraction.create(self.crystal, self.born, supercell)
-        return replace(self.lattice, dipoles=self._dipoles[key])
+        return replace(self.lattice, dipoles=self._dipoles(supercell))
 
     @cached_property
     def _dipoles(self):
-        """Interactions on the supercells that were asked for."""
-        return {}
+        return DipoleInteractions(self.crystal, self.born)
 
     def evaluate(self, configuration, dtype="float64"):
         """Energy and derivatives of a `Configuration`.
@@ -106,7 +102,7 @@ class Potential:
         """
         low = tuple(map(n_low, self.basis.invariants))
         with precision(dtype):
-            result = _evaluate(*self._arguments(configuration, dtype), low)
+            result = _evaluate(self.on(configuration.supercell), *self._state(configuration, dtype), low)
             result = jax.tree.map(lambda x: np.asarray(x, float), result)
         environment, result["energy"] = result.pop("environment"), float(result["energy"])
         grades = np.zeros(environment.shape[1:]) if self.domain is None else self.domain.grades(environment)
@@ -133,7 +129,7 @@ class Potential:
         AnharmonicError
             If the potential has no `posterior`.
         """
-        _, *state = self._arguments(configuration, "float64")
+        state = self._state(configuration, "float64")
         with precision("float64"):
             found = variances(self.lattice, self._known_posterior().factor, *state)
             deviations = [s * np.sqrt(np.asarray(v)) for s, v in zip(self.posterior.scales, found, strict=True)]
@@ -173,10 +169,9 @@ class Potential:
 
         save(self, path)
 
-    def _arguments(self, configuration, dtype):
+    def _state(self, configuration, dtype):
         supercell: Supercell = configuration.supercell
         return (
-            self.on(supercell),
             configuration.displacements.astype(dtype),
             configuration.deformation.astype(dtype),
             self.lattice.topology.translations(supercell),
