@@ -11,8 +11,9 @@ from anharmonic.clusters import ClusterBasis
 from anharmonic.crystal import Configuration, Crystal, Supercell
 from anharmonic.electrostatics import BornCharges
 from anharmonic.potential import Potential
-from anharmonic.potential.domain import Domain
-from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel, Wall
+from anharmonic.potential.domain import Domain, n_low
+from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel
+from anharmonic.potential.walls import EllipsoidWall, Wall
 
 SPREAD = 0.05
 """Size of a deformation: features are divided by its powers, so that all weights count alike."""
@@ -74,8 +75,17 @@ def random_potential(basis, kind, seed=0, walls=False, **kwargs):
     else:
         model = ClusterModel(tuple(term(i.degrees, k) for k, i in enumerate(basis.invariants)))
     if walls:
-        model = model.walled([Wall(-0.01, 0.012, np.float64(20.0)) if o.n_points == 2 else None for o in basis.orbits])
+        model = model.walled([near_wall(rng, o, i) for o, i in zip(basis.orbits, basis.invariants, strict=True)])
     return Potential(basis, model, **kwargs)
+
+
+def near_wall(rng, orbit, invariants):
+    """A wall that clusters with strains of a few per cent are often beyond."""
+    if orbit.n_points == 2:
+        return Wall(-0.01, 0.012, np.float64(20.0))
+    degrees = invariants.degrees[: n_low(invariants)]
+    weights = rng.normal(size=len(degrees)) / SPREAD ** degrees.astype(float)
+    return EllipsoidWall(weights, np.float64(0.1), np.float64(0.01))
 
 
 def dipolar_potential(crystal):

@@ -14,7 +14,7 @@ PRESETS = {
         "order": {"pair": 4, "triplet": 3, "polyhedron": 2},
     },
     "balanced": {"pairs": 1.94, "triplets": 1.73, "order": {"pair": 4, "triplet": 3}, "metric": "inverse"},
-    "accurate": {"pairs": 2.75, "triplets": 1.94, "order": {"pair": 4, "triplet": 3}, "metric": "inverse"},
+    "accurate": {"pairs": 2.75, "triplets": 1.94, "order": {"pair": 4, "triplet": 4}, "metric": "inverse"},
 }  # fmt: skip
 
 

@@ -8,9 +8,11 @@ import numpy as np
 from anharmonic.evaluation.expansions import ClusterExpansions
 from anharmonic.evaluation.many_body import ClusterFunction
 from anharmonic.evaluation.pairs import PairFunctions
+from anharmonic.evaluation.walled import ClusterWalls, WalledFunction
 from anharmonic.evaluation.windowed import WindowSums
 from anharmonic.potential import precision
 from anharmonic.potential.models import Expansion
+from anharmonic.potential.walls import unwalled
 
 TABLE_RANGE = 1.5
 """In float32, pair nets become tables on this multiple of the fitted range, around its middle."""
@@ -26,7 +28,7 @@ class ClusterSum(eqx.Module):
     ----------
     pairs : PairFunctions or None
         Of the first rows of bonds, in their order.
-    functions : tuple of ClusterExpansions or ClusterFunction
+    functions : tuple of ClusterExpansions, ClusterFunction or WalledFunction
         By group of orbits of larger clusters.
     tables : tuple of ClusterTable
         By group.
@@ -78,7 +80,7 @@ class ClusterSum(eqx.Module):
             own_metrics = fence(lambda table=table: table.of_bonds(metrics))
             psi, by_metric = function.with_derivative(own_metrics)
             energy = energy + table.total(psi)
-            flat.append(by_metric.reshape(-1))
+            flat += [slopes.reshape(-1) for slopes in by_metric]
         if not self.functions:
             return energy, of_pairs
         total = self.sums(flat, fence)
@@ -106,19 +108,22 @@ def _groups(potential):
     large = [k for k, orbit in enumerate(orbits) if orbit.n_points > 2]
     joined = {}
     for k in large:
-        together = orbits[k].n_points <= JOINED and isinstance(terms[k], Expansion)
+        together = orbits[k].n_points <= JOINED and isinstance(unwalled(terms[k])[0], Expansion)
         joined.setdefault(("joined", orbits[k].n_points) if together else k, []).append(k)
     return tuple(map(tuple, joined.values()))
 
 
 def _function(potential, group):
     """The function of a group."""
-    features, terms = potential.lattice.features.orbits, potential.model.terms
-    orbit, term = potential.basis.orbits[group[0]], terms[group[0]]
-    if orbit.n_points > JOINED or not isinstance(term, Expansion):
-        return ClusterFunction.of_term(term, features[group[0]])
+    features = [potential.lattice.features.orbits[k] for k in group]
+    terms, walls = zip(*(unwalled(potential.model.terms[k]) for k in group), strict=True)
     counts = [potential.basis.orbits[k].n_clusters for k in group]
-    return ClusterExpansions.of_terms([terms[k] for k in group], [features[k] for k in group], counts)
+    if potential.basis.orbits[group[0]].n_points > JOINED or not isinstance(terms[0], Expansion):
+        function = ClusterFunction.of_term(terms[0], features[0])
+    else:
+        function = ClusterExpansions.of_terms(terms, features, counts)
+    known = any(wall is not None for wall in walls)
+    return WalledFunction(function, ClusterWalls.of_walls(walls, features, counts)) if known else function
 
 
 def _pairs(potential, layout, tabulate):

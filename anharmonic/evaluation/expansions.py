@@ -2,7 +2,6 @@
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -27,7 +26,9 @@ class ClusterExpansions(eqx.Module):
     def of_terms(cls, terms, features, counts):
         """From the `Expansion` and `OrbitFeatures` of orbits of `counts` clusters each."""
         found = [_expanded(t.weights / t.scales, f) for t, f in zip(terms, features, strict=True)]
-        exponents = sorted({e for polynomial in found for e in polynomial}, reverse=True)
+        exponents = sorted({e for polynomial in found for e in polynomial}, reverse=True) or [
+            _unit(0, features[0].ccd.shape[1])
+        ]
         columns = np.array([[polynomial.get(e, 0.0) for e in exponents] for polynomial in found]).T
         return cls(np.repeat(columns, counts, axis=1), tuple(exponents))
 
@@ -40,10 +41,9 @@ class ClusterExpansions(eqx.Module):
         return _horner(self._terms(metrics), metrics)
 
     def with_derivative(self, metrics):
-        """``(psi, d psi / d metrics)`` in eV; each derivative is a polynomial of its own, which is one kernel."""
+        """``(psi, d psi / d metric of each pair)`` in eV; each derivative is a polynomial of its own, in one kernel."""
         terms = self._terms(metrics)
-        slopes = [_horner(_derivative(terms, k), metrics) for k in range(len(metrics))]
-        return _horner(terms, metrics), jnp.stack(slopes)
+        return _horner(terms, metrics), [_horner(_derivative(terms, k), metrics) for k in range(len(metrics))]
 
     def _terms(self, metrics):
         shape = (-1, *[1] * (metrics.ndim - 2))
@@ -75,10 +75,12 @@ def _expanded(weights, features):
     """{exponents: coefficient} by the pair metrics, of invariants with some weights."""
     n_pairs, total = features.ccd.shape[1], {}
     linear = [{_unit(k, n_pairs): x for k, x in enumerate(row)} for row in np.asarray(features.ccd)]
-    for coefficient, variables in zip(weights @ features.coefficients, features.monomials.variables, strict=True):
+    coefficients = weights @ features.coefficients
+    for k in np.flatnonzero(coefficients):
+        coefficient, variables = coefficients[k], features.monomials.variables[k]
         product = {(0,) * n_pairs: coefficient}
-        for k in variables:
-            product = _product(product, linear[k])
+        for variable in variables:
+            product = _product(product, linear[variable])
         for exponents, value in product.items():
             total[exponents] = total.get(exponents, 0.0) + value
     return total

@@ -26,7 +26,7 @@ class TouchedClusters(eqx.Module):
         Neighbours between which the other strains are.
     vectors : array, shape (n_others, 3)
         From the first to the second (A).
-    function : ClusterExpansions or ClusterFunction
+    function : ClusterExpansions, ClusterFunction or WalledFunction
         One row for each cluster.
     """
 

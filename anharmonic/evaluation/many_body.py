@@ -46,10 +46,10 @@ class ClusterFunction(eqx.Module):
         return self
 
     def with_derivative(self, metrics):
-        """``(psi, d psi / d metrics)`` in eV, (n_clusters, length) and (n_pairs, n_clusters, length)."""
+        """``(psi, d psi / d metric of each pair)`` in eV, each (n_clusters, length)."""
         flat = metrics.reshape(len(metrics), -1)
         energy, by_metric = in_blocks(self._with_derivative, flat, self.polynomials.n_monomials)
-        return energy.reshape(metrics.shape[1:]), by_metric.reshape(metrics.shape)
+        return energy.reshape(metrics.shape[1:]), list(by_metric.reshape(metrics.shape))
 
     def _with_derivative(self, flat):
         energy, pull = jax.vjp(self._of_columns, flat)

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.evaluation.tables import NetTable, horner, per_row
-from anharmonic.potential.models import Network, WalledTerm
+from anharmonic.potential.models import Network
+from anharmonic.potential.walls import unwalled
 
 
 class PairFunctions(eqx.Module):
@@ -42,7 +43,7 @@ class PairFunctions(eqx.Module):
         ranges : ndarray, shape (n_orbits, 2), optional
             Ranges of f on which nets may be tabulated: for float32, where tables are as good.
         """
-        split = [(t.term, t.wall) if isinstance(t, WalledTerm) else (t, None) for t in terms]
+        split = [unwalled(term) for term in terms]
         powers = [_powers(orbit) for orbit in features]
         polynomials = [_polynomial(term, power) for (term, _), power in zip(split, powers, strict=True)]
         degree = max(map(len, polynomials))
@@ -69,6 +70,10 @@ class PairFunctions(eqx.Module):
         degrees = np.arange(1, len(self.coefficients) + 1, dtype=self.coefficients.dtype)
         total = horner(degrees[:, None] * self.coefficients, f) + 2 * per_row(self.stiffness, f) * self._beyond(f)
         return total if self.net is None else total + self.net.derivative(f)
+
+    def with_derivative(self, metrics):
+        """psi, and its derivative in a list, of metrics (1, n_rows, ...) of clusters that are pairs."""
+        return self(metrics[0]), [self.derivative(metrics[0])]
 
     def _beyond(self, f):
         """How far f is outside the walls, negative below."""

@@ -8,8 +8,10 @@ import numpy as np
 from anharmonic.evaluation.ladder import Polynomials
 from anharmonic.evaluation.many_body import in_blocks
 from anharmonic.evaluation.pairs import PairFunctions
+from anharmonic.evaluation.walled import ClusterWalls
 from anharmonic.evaluation.windowed import ClusterTable, WindowSums
-from anharmonic.potential.models import Expansion, WalledTerm
+from anharmonic.potential.models import Expansion
+from anharmonic.potential.walls import Wall, WalledTerm
 
 
 class Correlations(eqx.Module):
@@ -53,7 +55,7 @@ class Correlations(eqx.Module):
 
 
 class SiteSum(eqx.Module):
-    """A function of all correlations for each class of equivalent sites, and walls of pairs.
+    """A function of all correlations for each class of equivalent sites, and walls of clusters.
 
     Attributes
     ----------
@@ -61,7 +63,7 @@ class SiteSum(eqx.Module):
         By orbit.
     terms : tuple of Expansion or Network
         By class of sites.
-    walls : tuple of PairFunctions or None
+    walls : tuple of PairFunctions, ClusterWalls or None
         By orbit.
     sums : WindowSums
         From the pairs of all clusters to the rows of bonds.
@@ -81,7 +83,7 @@ class SiteSum(eqx.Module):
         orbits = [(k,) for k in range(len(features))]
         correlations = [Correlations.create(f, layout.table(k)) for f, k in zip(features, orbits, strict=True)]
         walls = [
-            None if wall is None else PairFunctions.of_terms([_wall_only(f, wall)], [f], [c.table.n_clusters])
+            None if wall is None else _wall(wall, f, c.table.n_clusters)
             for wall, f, c in zip(model.walls, features, correlations, strict=True)
         ]
         return cls(tuple(correlations), model.terms, tuple(walls), layout.sums(orbits), model.classes)
@@ -97,7 +99,8 @@ class SiteSum(eqx.Module):
         for c, wall, f, piece in zip(self.correlations, self.walls, by_orbit, pieces, strict=True):
             by_metric = c.pull_back(f, piece)
             if wall is not None:
-                energy, by_metric = energy + c.table.total(wall(f[0])), by_metric + wall.derivative(f[0])
+                of_wall, by_wall = wall.with_derivative(f)
+                energy, by_metric = energy + c.table.total(of_wall), by_metric + jnp.stack(by_wall)
             flat.append(by_metric.reshape(-1))
         return energy, self.sums(flat, fence)
 
@@ -107,6 +110,9 @@ class SiteSum(eqx.Module):
         return sum(jnp.sum(term(own)) for term, own in zip(self.terms, of_classes, strict=True))
 
 
-def _wall_only(features, wall):
-    """A pair's term that is nothing but its wall."""
-    return WalledTerm(Expansion.init(np.ones(features.coefficients.shape[0])), wall)
+def _wall(wall, features, count):
+    """The function of the metrics of an orbit's clusters that is nothing but their wall."""
+    if not isinstance(wall, Wall):
+        return ClusterWalls.of_walls([wall], [features], [count])
+    alone = WalledTerm(Expansion.init(np.ones(features.coefficients.shape[0])), wall)
+    return PairFunctions.of_terms([alone], [features], [count])

@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from anharmonic.potential.models import Expansion, SiteModel, WalledTerm
+from anharmonic.potential.models import Expansion, SiteModel
 from anharmonic.potential.potential import precision
+from anharmonic.potential.walls import EllipsoidWall, WalledTerm
 
 
 def evaluate(model, frame, n_sites):
@@ -66,6 +67,11 @@ def _value_and_slopes(term, features):
     if isinstance(term, Expansion):
         weights = np.asarray(term.weights / term.scales).reshape(-1, *[1] * (features.ndim - 1))
         return float((weights * features).sum()), np.broadcast_to(weights, features.shape)
+    if isinstance(term, EllipsoidWall):
+        n, weights = len(term.weights), np.asarray(term.weights)
+        excess, slopes = np.maximum(np.tensordot(weights, features[:n], 1) - term.limit, 0.0), np.zeros_like(features)
+        slopes[:n] = 3 * term.stiffness * np.multiply.outer(weights, excess**2)
+        return float(term.stiffness * (excess**3).sum()), slopes
     energy, slopes = _compiled(term, features.reshape(len(features), -1))
     return float(energy), np.asarray(slopes).reshape(features.shape)
 

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from anharmonic.clusters.metrics import get_metric
 from anharmonic.crystal import same_crystal
 from anharmonic.data.trajectories import leaks
 from anharmonic.errors import AnharmonicError, DatasetError
@@ -17,12 +16,10 @@ from anharmonic.fitting.problem import FITTED, Problem, divide
 from anharmonic.fitting.training import Schedule
 from anharmonic.fitting.uncertainty import fit_posterior
 from anharmonic.fitting.unit_predictions import UnitPredictions
+from anharmonic.fitting.walls import walls_around
 from anharmonic.potential.domain import Domain
-from anharmonic.potential.models import MODELS, Wall
+from anharmonic.potential.models import MODELS
 from anharmonic.potential.potential import Potential
-
-WALL_MARGIN = 0.3
-"""Share of its fitted range by which a pair may leave it before it meets its wall."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def fit(
     ridge : float, optional
         Strength of the ridge regression; default: the best of a few on held-out folds, else on validation frames.
     wall : float
-        Stiffness (eV) of the walls of pairs beyond their fitted range; see `Wall`.
+        Stiffness (eV) of the walls of clusters beyond what the data cover; see `walls_around`.
     validation : float, optional
         Share held out for ridge and early stopping; default: 0.1, without need of it (`folds`) 0.
     test : float or Dataset
@@ -144,7 +141,8 @@ def fit(
         "n_frames": {part: len(data) for part, data in parts.items()},
         "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
-    walled = solved.model.walled(_walls(basis, found.ranges, wall))
+    seen = [frame for part in ("training", "validation") if part in parts for frame in parts[part]]
+    walled = solved.model.walled(walls_around(problem.geometry, seen, found, wall, start and start.model))
     domain = Domain.of_environments(found.environments, basis.crystal.site_classes)
     domain = domain if start is None or start.domain is None else domain.joined(start.domain)
     potential = Potential(basis, walled, found.ranges, facts | (metadata or {}), posterior, domain, problem.born)
@@ -177,22 +175,3 @@ def _beginning(start, kind, basis, born):
             f"({kind}; found {start.metadata.get('model')})"
         )
     return start.model.bare(), start.born if born is None else born
-
-
-def _walls(basis, ranges, stiffness):
-    """A `Wall` for each pair orbit, a margin beyond its fitted range; None for larger clusters."""
-    return [
-        Wall(*_limits(basis.metric, *r[0]), np.float64(stiffness)) if orbit.n_points == 2 else None
-        for orbit, r in zip(basis.orbits, ranges, strict=True)
-    ]
-
-
-def _limits(metric, lowest, highest):
-    """Metrics at which walls begin: a margin beyond the fitted range of the metric or of the distance, whichever is
-    nearer (the inverse metric of an infinite distance is 1/2)."""
-    ratios, margin = np.geomspace(0.1, 10, 20001), WALL_MARGIN * (highest - lowest)
-    metrics = get_metric(metric)(ratios**2)
-    shortest, longest = np.interp([lowest, highest], metrics, ratios)
-    reach = WALL_MARGIN * (longest - shortest)
-    first, last = np.interp([shortest - reach, longest + reach], ratios, metrics)
-    return max(lowest - margin, first), min(highest + margin, last)

@@ -9,8 +9,9 @@ import numpy as np
 from anharmonic.data.batches import relative_energy
 from anharmonic.fitting.prediction import label_scales
 from anharmonic.potential.linear_weights import linear_weights
-from anharmonic.potential.models import Network, SiteModel, WalledTerm
+from anharmonic.potential.models import Network, SiteModel
 from anharmonic.potential.potential import precision
+from anharmonic.potential.walls import unwalled
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class UnitPredictions:
 
     def _of_orbit(self, term, orbit, frame):
         """Rows of a function of the clusters of one orbit: of its expansion, then of its last layer."""
-        term = term.term if isinstance(term, WalledTerm) else term
+        term = unwalled(term)[0]
         expansion = term.linear if isinstance(term, Network) else term
         scales = np.asarray(expansion.scales)[:, None]
         energies = orbit.invariants.sum((1, 2))[:, None]

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from anharmonic.potential.walls import WalledTerm, unwalled
+
 MODELS = ("polynomial", "cluster", "site")
 
 
@@ -72,54 +74,18 @@ class Network(eqx.Module):
         return x
 
 
-class Wall(eqx.Module):
-    """Harmonic wall of a pair beyond the range that the fitted data cover; zero within.
-
-    No data tell a fit what happens there, and a polynomial may fall: a long run finds
-    every such hole. The wall keeps runs inside; how often it is felt shows in the
-    extrapolation grade.
-
-    Attributes
-    ----------
-    lower, upper : array
-        Limits of the pair metric within which it is zero: the fitted range and a margin.
-    stiffness : array
-        eV per squared metric.
-    """
-
-    lower: jax.Array
-    upper: jax.Array
-    stiffness: jax.Array
-
-    def __call__(self, features):
-        """Energy (...) in eV of the invariants (n_invariants, ...) of a pair, the first of which is its metric."""
-        excess = jnp.maximum(features[0] - self.upper, 0.0) + jnp.maximum(self.lower - features[0], 0.0)
-        return self.stiffness.astype(features.dtype) * excess.astype(features.dtype) ** 2
-
-
-class WalledTerm(eqx.Module):
-    """The function of a pair orbit with its wall."""
-
-    term: eqx.Module
-    wall: Wall
-
-    def __call__(self, features):
-        """Energy (...) in eV of features (n_features, ...)."""
-        return self.term(features) + self.wall(features)
-
-
 class ClusterModel(eqx.Module):
     """``E = sum over clusters`` of one function per orbit: eq. 12 with eq. 2 or eq. 13."""
 
     terms: tuple
 
     def walled(self, walls):
-        """The same model with a `Wall` (or None) for each orbit."""
+        """The same model with a wall (or None) for each orbit."""
         return ClusterModel(tuple(t if w is None else WalledTerm(t, w) for t, w in zip(self.terms, walls, strict=True)))
 
     def bare(self):
         """The same model without walls."""
-        return ClusterModel(tuple(t.term if isinstance(t, WalledTerm) else t for t in self.terms))
+        return ClusterModel(tuple(unwalled(term)[0] for term in self.terms))
 
     def parts(self, features, topology, translations):
         """Energies of all clusters, one array (n_clusters, n_cells) per orbit."""
@@ -140,7 +106,7 @@ class SiteModel(eqx.Module):
     classes: tuple = eqx.field(static=True)
 
     def walled(self, walls):
-        """The same model with a `Wall` (or None) for each orbit."""
+        """The same model with a wall (or None) for each orbit."""
         return SiteModel(self.terms, tuple(walls), self.classes)
 
     def bare(self):
@@ -154,11 +120,14 @@ class SiteModel(eqx.Module):
         return sites + [wall(phi) for wall, phi in zip(self.walls, features, strict=True) if wall is not None]
 
     def site_energies(self, features, topology, translations):
-        """Energies (n_sites, n_cells); each wall's is shared equally by the sites of its pair."""
+        """Energies (n_sites, n_cells); each wall's is shared equally by the sites of its cluster."""
         order = np.argsort([s for sites in self.classes for s in sites])
         parts = self.parts(features, topology, translations)
-        walls, n_classes = [k for k, wall in enumerate(self.walls) if wall is not None], len(self.classes)
-        shared = [topology.sites[k](e, translations) / 2 for k, e in zip(walls, parts[n_classes:], strict=True)]
+        walled, n_classes = [k for k, wall in enumerate(self.walls) if wall is not None], len(self.classes)
+        stencils = [topology.sites[k] for k in walled]
+        points = [stencil.backward.row.shape[1] for stencil in stencils]
+        walls = zip(stencils, parts[n_classes:], points, strict=True)
+        shared = [stencil(e, translations) / n for stencil, e, n in walls]
         return jnp.concatenate(parts[:n_classes])[order] + sum(shared)
 
 

@@ -15,12 +15,13 @@ from anharmonic.electrostatics import BornCharges
 from anharmonic.errors import FileFormatError
 from anharmonic.files import replacing
 from anharmonic.potential.domain import Domain
-from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel, Wall, WalledTerm
+from anharmonic.potential.models import ClusterModel, Expansion, Network, SiteModel
 from anharmonic.potential.posterior import Posterior
 from anharmonic.potential.potential import Potential
+from anharmonic.potential.walls import EllipsoidWall, Wall, WalledTerm
 from anharmonic.records import DAMAGE, digest, read_record, write_record
 
-FORMAT, VERSION = "anharmonic potential", 3
+FORMAT, VERSION = "anharmonic potential", 4
 CLASSES = {
     cls.__name__: cls
     for cls in (
@@ -34,6 +35,7 @@ CLASSES = {
         Expansion,
         Network,
         Wall,
+        EllipsoidWall,
         WalledTerm,
         Posterior,
         Domain,

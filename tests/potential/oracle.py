@@ -10,7 +10,8 @@ import numpy as np
 
 from anharmonic.clusters.invariants import evaluate
 from anharmonic.conventions import COULOMB
-from anharmonic.potential.models import ClusterModel, Expansion, Network, WalledTerm
+from anharmonic.potential.models import ClusterModel, Expansion, Network
+from anharmonic.potential.walls import EllipsoidWall, WalledTerm
 
 METRICS = {
     "quadratic": lambda d, d0: (d**2 / d0**2 - 1) / 2,
@@ -56,7 +57,7 @@ def energy_of_clusters(potential, configuration):
     if isinstance(model, ClusterModel):
         return sum(value(term, phi) for term, orbit in zip(model.terms, clusters, strict=True) for _, phi in orbit)
     walls = [w for w in zip(model.walls, clusters, strict=True) if w[0] is not None]
-    total = sum(wall_energy(wall, phi[0]) for wall, orbit in walls for _, phi in orbit)
+    total = sum(wall_energy(wall, phi) for wall, orbit in walls for _, phi in orbit)
     for term, sites in zip(model.terms, model.classes, strict=True):
         for site in sites:
             for cell in range(configuration.supercell.n_cells):
@@ -101,7 +102,7 @@ def home(matrix, cells, cell):
 def value(term, phi):
     """Function of one orbit or class of sites."""
     if isinstance(term, WalledTerm):
-        return value(term.term, phi) + wall_energy(term.wall, phi[0])
+        return value(term.term, phi) + wall_energy(term.wall, phi)
     if isinstance(term, Expansion):
         return float(np.sum(term.weights / term.scales * phi))
     assert isinstance(term, Network)
@@ -116,6 +117,9 @@ def network(term, x):
     return float((term.weights[-1] @ x)[0])
 
 
-def wall_energy(wall, metric):
-    """Harmonic beyond both limits."""
-    return float(wall.stiffness) * (max(metric - wall.upper, 0) ** 2 + max(wall.lower - metric, 0) ** 2)
+def wall_energy(wall, phi):
+    """Harmonic beyond both limits of a pair, or in what a form of a larger cluster exceeds its limit."""
+    if isinstance(wall, EllipsoidWall):
+        excess = max(sum(w * x for w, x in zip(wall.weights, phi, strict=False)) - wall.limit, 0)
+        return float(wall.stiffness * excess**3)
+    return float(wall.stiffness) * (max(phi[0] - wall.upper, 0) ** 2 + max(wall.lower - phi[0], 0) ** 2)

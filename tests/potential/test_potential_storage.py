@@ -86,7 +86,7 @@ def test_no_pickle(saved):
 def test_unknown_version(copy):
     with h5py.File(copy, "a") as file:
         file.attrs["version"] = 99
-    with pytest.raises(FileFormatError, match="version 99.*anharmonic reads 1 to 3"):
+    with pytest.raises(FileFormatError, match="version 99.*anharmonic reads 1 to 4"):
         ah.load(copy)
 
 
