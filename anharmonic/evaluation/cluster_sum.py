@@ -78,7 +78,7 @@ class ClusterSum(eqx.Module):
             of_pairs = self.pairs.derivative(f)
         for function, table in zip(self.functions, self.tables, strict=True):
             own_metrics = fence(lambda table=table: table.of_bonds(metrics))
-            psi, by_metric = function.with_derivative(own_metrics)
+            psi, by_metric = fence(lambda f=function, m=own_metrics: f.with_derivative(m))
             energy = energy + table.total(psi)
             flat += [slopes.reshape(-1) for slopes in by_metric]
         if not self.functions:
