@@ -12,13 +12,17 @@ WALL_MARGIN = 0.3
 THINNEST = 1e-4
 """Directions that the data (almost) never take count as if they had this share of the largest variance."""
 
+UNDEFORMED = 1e-16
+"""Variances (squared metric) that are rounding."""
+
 
 def walls_around(geometry, frames, statistics, stiffness, start=None):
     """A wall for each orbit.
 
     That of a pair stands a margin beyond its fitted range; that of a larger cluster a margin beyond the smallest
     ellipsoid around all its deformations, of those with the shape of their covariance. Orbits without invariants of
-    degree 2 have none. The walls of a `start` move outwards as far as the frames ask for.
+    degree 2 have none, nor have those that no frame deforms. The walls of a `start` move outwards as far as the frames
+    ask for.
 
     Parameters
     ----------
@@ -41,6 +45,7 @@ def walls_around(geometry, frames, statistics, stiffness, start=None):
         if orbit.n_points > 2 and 2 in invariants.degrees:
             large[k] = _form(invariants, statistics.low_means[k])
     known = {} if start is None else {k: w for k, w in enumerate(_walls_of(start)) if isinstance(w, EllipsoidWall)}
+    large = {k: form for k, form in large.items() if k in known or form is not None}
     weights = {k: known[k].weights if k in known else form[0] for k, form in large.items()}
     highest = _highest(geometry, frames, weights)
     walls = []
@@ -83,11 +88,15 @@ def _form(invariants, means):
         The square is ``weights @ phi + constant``.
     shortest : float
         Smallest variance (squared metric).
+
+    None if there is no deformation.
     """
     linear, quadratic = _low_forms(invariants)
     mean = _combination(linear, means[: len(linear)])
     covariance = _combination(quadratic, means[len(linear) :]) - np.outer(mean, mean)
     values, axes = np.linalg.eigh(covariance)
+    if values.max() < UNDEFORMED:
+        return None
     values = np.maximum(values, THINNEST * values.max())
     inverse = (axes / values) @ axes.T
     weights = [_coefficients(linear, -2 * inverse @ mean), _coefficients(quadratic, inverse)]

@@ -24,8 +24,8 @@ def basis(cspbbr3):
     return ah.ClusterBasis(cspbbr3, pairs=2, triplets=4.6, polyhedra=["octahedron"], order=order)
 
 
-def distorted(crystal, displacement, seeds):
-    states = [builders.distorted(crystal, [2, 1, 1], seed, strain=0.02, displacement=displacement) for seed in seeds]
+def distorted(crystal, displacement, seeds, strain=0.02):
+    states = [builders.distorted(crystal, [2, 1, 1], seed, strain=strain, displacement=displacement) for seed in seeds]
     return ah.Dataset(crystal, [Frame(s, 0.0, None, None, "a", "", f"a:{k}") for k, s in enumerate(states)])
 
 
@@ -124,3 +124,9 @@ def test_walls_of_a_start_move_outwards_only(basis, frames, cspbbr3):
                     np.tensordot(new.weights, o[k].invariants[: len(new.weights)], 1).max() for o in geometries
                 )
                 assert highest < new.limit
+
+
+def test_no_wall_around_nothing(basis, cspbbr3):
+    """Frames of the undistorted crystal have no ellipsoid; walls of pairs remain."""
+    walls, _ = around(basis, distorted(cspbbr3, 0.0, range(2), strain=0.0))
+    assert not any(isinstance(wall, EllipsoidWall) for wall in walls)
