@@ -85,7 +85,7 @@ def near_wall(rng, orbit, invariants):
         return Wall(-0.01, 0.012, np.float64(20.0))
     degrees = invariants.degrees[: n_low(invariants)]
     weights = rng.normal(size=len(degrees)) / SPREAD ** degrees.astype(float)
-    return EllipsoidWall(weights, np.float64(0.1), np.float64(0.01))
+    return EllipsoidWall(weights, np.float64(0.1), np.float64(0.002))
 
 
 def dipolar_potential(crystal):

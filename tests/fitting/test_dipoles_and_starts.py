@@ -90,9 +90,10 @@ def test_a_strong_ridge_keeps_the_start(cheap, dipolar, labels):
 
 
 @pytest.mark.parametrize("model", ["polynomial", "cluster"])
-def test_few_labels_tune_a_start(potentials, model):
+def test_few_labels_tune_a_start(cspbbr3, model):
     """Three frames of labels like those of a known potential do better with it than alone; zeros of energy differ."""
-    known, rng = potentials["polynomial"], np.random.default_rng(5)
+    basis = ah.ClusterBasis(cspbbr3, pairs=3, triplets=["Pb-Br-Pb"], order=3)
+    known, rng = builders.random_potential(basis, "polynomial", 1), np.random.default_rng(5)
     options = {"model": model, "hidden": (3,), "schedule": Schedule(steps=40), "validation": 0.0}
     start = fit(known.basis, labelled(known, 24), test=0.0, **options).potential
     weights = [t.weights * (1 + 0.1 * rng.normal(size=t.weights.shape)) for t in known.model.terms]
