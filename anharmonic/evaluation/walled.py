@@ -12,7 +12,6 @@ from anharmonic.potential.walls import EllipsoidWall
 
 NO_WALL = EllipsoidWall(np.zeros(1), np.float64(np.inf), np.float64(0.0))
 
-
 TRIPLET = 3
 """Pairs of one."""
 

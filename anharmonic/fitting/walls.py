@@ -9,6 +9,9 @@ from anharmonic.potential.walls import EllipsoidWall, Wall, unwalled
 WALL_MARGIN = 0.3
 """Share by which a cluster may leave the fitted range, or the ellipsoid, before it meets its wall."""
 
+EDGE = (1 + WALL_MARGIN) ** 2
+"""The form of an ellipsoid, 1 where it touches the data, at which its wall begins."""
+
 THINNEST = 1e-4
 """Directions that the data (almost) never take count as if they had this share of the largest variance."""
 
@@ -109,14 +112,14 @@ def _ellipsoid(weights, constant, shortest, highest, stiffness):
     Along the shortest axis, of length r where it touches, ``k ((l / r)^2 - e)^2`` is about ``4 k e / r^2 (l - l_0)^2``
     where it begins: with this k it would be the wall of a pair. Its cube instead of its square begins more softly.
     """
-    reach, edge = highest + constant, (1 + WALL_MARGIN) ** 2
-    scaled = np.float64(stiffness * shortest * reach / (4 * edge))
-    return EllipsoidWall(weights / reach, np.float64(edge - constant / reach), scaled)
+    reach = highest + constant
+    scaled = np.float64(stiffness * shortest * reach / (4 * EDGE))
+    return EllipsoidWall(weights / reach, np.float64(EDGE - constant / reach), scaled)
 
 
 def _widened(wall, highest):
     """A wall with a limit that leaves the `highest` value its margin, too."""
-    return EllipsoidWall(wall.weights, np.maximum(wall.limit, (1 + WALL_MARGIN) ** 2 * highest), wall.stiffness)
+    return EllipsoidWall(wall.weights, np.maximum(wall.limit, EDGE * highest), wall.stiffness)
 
 
 def _highest(geometry, frames, weights):

@@ -94,8 +94,7 @@ class ClusterModel(eqx.Module):
     def site_energies(self, features, topology, translations):
         """Energies (n_sites, n_cells): each cluster's is shared equally by its sites (eq. 14)."""
         parts = self.parts(features, topology, translations)
-        points = [stencil.backward.row.shape[1] for stencil in topology.sites]
-        return sum(s(e, translations) / n for s, e, n in zip(topology.sites, parts, points, strict=True))
+        return sum(_shares(topology.sites, parts, translations))
 
 
 class SiteModel(eqx.Module):
@@ -124,15 +123,15 @@ class SiteModel(eqx.Module):
         order = np.argsort([s for sites in self.classes for s in sites])
         parts = self.parts(features, topology, translations)
         walled, n_classes = [k for k, wall in enumerate(self.walls) if wall is not None], len(self.classes)
-        stencils = [topology.sites[k] for k in walled]
-        points = [stencil.backward.row.shape[1] for stencil in stencils]
-        walls = zip(stencils, parts[n_classes:], points, strict=True)
-        shared = [stencil(e, translations) / n for stencil, e, n in walls]
+        shared = _shares([topology.sites[k] for k in walled], parts[n_classes:], translations)
         return jnp.concatenate(parts[:n_classes])[order] + sum(shared)
 
 
 def site_descriptor(features, topology, translations):
     """Site-centric correlation functions g (n_features, n_sites, n_cells), eq. 15."""
-    points = [stencil.backward.row.shape[1] for stencil in topology.sites]
-    sums = [s(phi, translations) / n for s, phi, n in zip(topology.sites, features, points, strict=True)]
-    return jnp.concatenate(sums)
+    return jnp.concatenate(_shares(topology.sites, features, translations))
+
+
+def _shares(stencils, values, translations):
+    """By orbit, the sites' equal shares (..., n_sites, n_cells) of values (..., n_clusters, n_cells) of clusters."""
+    return [s(x, translations) / s.backward.row.shape[1] for s, x in zip(stencils, values, strict=True)]

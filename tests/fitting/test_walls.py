@@ -9,12 +9,11 @@ import anharmonic as ah
 from anharmonic.data.frames import Frame
 from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.statistics import Statistics
-from anharmonic.fitting.walls import WALL_MARGIN, walls_around
+from anharmonic.fitting.walls import EDGE, walls_around
 from anharmonic.potential.potential import Potential
 from anharmonic.potential.walls import EllipsoidWall
 
 STIFFNESS = 300.0
-EDGE = (1 + WALL_MARGIN) ** 2
 
 
 @pytest.fixture(scope="module")
