@@ -25,7 +25,7 @@ from anharmonic.potential.library import library_folder
 from anharmonic.sampling import MolecularDynamics, strain_modes
 
 A = 5.868
-TICKS = 20, 30, 40, 60, 80, 100, 140
+TICKS = 20, 30, 40, 60, 80, 100, 140, 200
 """meV/Å."""
 SIZE, REPEATS, SECONDS = 8, 5, 3.0
 BRIDGE = {"triplets": ["Pb-Br-Pb"], "polyhedra": ["octahedron"]}

@@ -43,10 +43,10 @@ N_BOOTSTRAP = 100
 
 
 def parts_of_fit(potential):
-    """Training, validation and held-out frames of the shipped potential."""
+    """Frames of the shipped potential by part: training, test (held out), and validation where the fit has one."""
     config = FitConfig.read(library_folder() / "CsPbBr3" / "fit.toml")
     dataset = config.dataset(potential.crystal)
-    return divide(dataset, config.fit["validation"], config.test, config.fit["seed"], "frame")
+    return divide(dataset, config.fit.get("validation", 0.0), config.test, config.fit["seed"], "frame")
 
 
 # --- calibration ---
@@ -103,7 +103,7 @@ def roc(out):
     """Areas under the curves, and shares beyond the limits, of grades for runs in and above the training range."""
     potential = ah.load("CsPbBr3")
     parts = parts_of_fit(potential)
-    known = states_of(parts["training"]) + states_of(parts["validation"])
+    known = [state for name in ("training", "validation") if name in parts for state in states_of(parts[name])]
     grader, result, panels = Grader(potential, known), {}, {}
     held_out = grader(states_of(parts["test"]))
     for name, cell, ensemble, temperatures, n in (
