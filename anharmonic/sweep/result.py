@@ -55,9 +55,9 @@ class SweepResult:
         return paths
 
 
-def write_summary(summary, folder):
-    """Write summary.json into a folder; returns its path."""
-    path = Path(folder) / "summary.json"
+def write_summary(summary, folder, name="summary.json"):
+    """Write a summary into a folder; returns its path."""
+    path = Path(folder) / name
     with replacing(path) as part:
         part.write_text(json.dumps(summary, indent=1) + "\n")
     return path

@@ -1,0 +1,218 @@
+"""Where a crystal changes phase, from curves of several supercells: crossings, peaks, their scaling, and error bars.
+
+Binder's cumulants of two supercells cross at the transition, up to corrections that fade with size faster than the
+shifts of peaks do (Binder, Z. Phys. B 43, 119 (1981)). Susceptibilities peak at ``T + a L^-x``, with heights that grow
+as ``L^(gamma/nu)``, about the square of the length, at a continuous transition and as the volume at a first-order one,
+where the heat capacity does so, too: for a latent heat l a cell its peak stands ``n l^2 / 4 k_B T^2`` above what is
+around it (Challa, Landau and Binder, Phys. Rev. B 34, 1841 (1986)).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anharmonic.conventions import BOLTZMANN
+
+CONTINUOUS, FIRST_ORDER = 1.97, 3.0
+"""Growth exponents of the susceptibility's peak: gamma/nu of Ising, XY and Heisenberg magnets in three dimensions
+(1.96 to 1.97; Pelissetto and Vicari, Phys. Rep. 368, 549 (2002)), and the dimension."""
+
+SURE = 2.0
+"""Standard errors from which on a difference is one."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with its standard error; both NaN where there is none."""
+
+    value: float
+    error: float
+
+    @property
+    def is_known(self):
+        """Whether there is a value."""
+        return bool(np.isfinite(self.value))
+
+
+def measured(function, *series):
+    """A function of curves of independent runs, with the error that the jackknife of each brings.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one array (n,) for each series; gives a float, NaN where there is none.
+    *series : ndarray, shape (1 + n_blocks, n)
+        See `anharmonic.analysis.curves.Curves.values`.
+    """
+    full = [s[0] for s in series]
+    value, variance = function(*full), 0.0
+    for k, s in enumerate(series):
+        replicas = np.array([function(*full[:k], row, *full[k + 1 :]) for row in s[1:]], float)
+        variance += (len(replicas) - 1) * np.mean((replicas - replicas.mean()) ** 2)
+    return Measured(float(value), float(np.sqrt(variance)))
+
+
+def crossing(small, large, name):
+    """Temperature (K) at which the cumulant of an order parameter is the same in two supercells.
+
+    Below it the larger supercell has the larger cumulant, above it the smaller one. Of several sign changes, which
+    noise makes where both cumulants are 0 or 1, the one is taken that parts the two signs best.
+
+    Parameters
+    ----------
+    small, large : Curves
+    name : str
+        Of the order parameter.
+
+    Returns
+    -------
+    Measured
+        Unknown where the cumulants do not cross within the temperatures of both.
+    """
+    grid, values = _common(small, large, f"cumulant {name}")
+    return _resolved(measured(lambda a, b: _sign_change(grid, b - a), *values), small, large)
+
+
+def shift(small, middle, large, name):
+    """By how much the crossing moves (K) from the smaller two of three supercells to the larger two."""
+    first, a = _common(small, middle, f"cumulant {name}")
+    second, b = _common(middle, large, f"cumulant {name}")
+
+    def difference(x, y, z):
+        cut = [np.interp(grid, middle.temperatures, y) for grid in (first, second)]
+        return _sign_change(second, z - cut[1]) - _sign_change(first, cut[0] - x)
+
+    return measured(difference, a[0], middle.values[f"cumulant {name}"], b[1])
+
+
+def peak(curves, name, near=None, width=np.inf):
+    """Temperature (K) and height of the highest peak of a curve: two `Measured`.
+
+    Parameters
+    ----------
+    curves : Curves
+    name : str
+    near, width : float, optional
+        Only peaks within `width` of `near` (K).
+
+    Returns
+    -------
+    tuple of Measured
+        Unknown where the curve is highest at the end of what is looked at.
+    """
+    inside = np.abs(curves.temperatures - (near or 0)) <= width if near is not None else slice(None)
+    grid, values = curves.temperatures[inside], curves.values[name][:, inside]
+    if len(grid) < 3:
+        return Measured(np.nan, np.nan), Measured(np.nan, np.nan)
+    place, height = (measured(lambda v, k=k: _top(grid, v)[k], values) for k in range(2))
+    return _resolved(place, curves), height
+
+
+def growth(lengths, heights):
+    """Exponent with which peaks (`Measured`) grow with the length of the supercell: `Measured`."""
+    values, errors = _columns(heights)
+    return _line(np.log(np.asarray(lengths, float)), np.log(values), errors / values)[1]
+
+
+def extrapolated(lengths, temperatures, exponent):
+    """Temperature (K) of the infinite crystal from those (`Measured`) of supercells, ``T + a L^-exponent``."""
+    return _line(np.asarray(lengths, float) ** -exponent, *_columns(temperatures))[0]
+
+
+def latent_heat(curves, near, width):
+    """Latent heat (eV a cell) that the peak of the heat capacity would have at a first-order transition.
+
+    What is around the peak is the mean of both ends of the window. Where the transition is continuous this falls with
+    the size of the supercell, and is no more than a bound.
+    """
+    inside = np.abs(curves.temperatures - near) <= width
+    grid = curves.temperatures[inside]
+
+    def heat(values):
+        temperature, height = _top(grid, values)
+        excess = height - 0.5 * (values[0] + values[-1])
+        return np.sqrt(4 * max(excess, 0.0) / curves.n_cells) * BOLTZMANN * temperature
+
+    if len(grid) < 3:
+        return Measured(np.nan, np.nan)
+    return measured(heat, curves.values["heat_capacity"][:, inside])
+
+
+def order_of(exponent, lowest):
+    """``"first-order"``, ``"continuous"`` or ``"undecided"`` from evidence of finite size.
+
+    Parameters
+    ----------
+    exponent : Measured
+        Growth of the susceptibility's peak.
+    lowest : Measured
+        Smallest cumulant of the largest supercell: below zero only where two phases coexist.
+    """
+    if lowest.is_known and lowest.value < -SURE * lowest.error and lowest.value < -0.05:
+        return "first-order"
+    if not exponent.is_known:
+        return "undecided"
+    distances = [abs(exponent.value - x) for x in (CONTINUOUS, FIRST_ORDER)]
+    if max(distances) < SURE * exponent.error or min(distances) > max(SURE * exponent.error, 0.3):
+        return "undecided"
+    return ("continuous", "first-order")[int(np.argmin(distances))]
+
+
+def _resolved(found, *curves):
+    """A temperature that is no better known than the gaps between those sampled."""
+    blur = max((c.resolution(found.value) for c in curves), default=0.0)
+    return Measured(found.value, float(np.hypot(found.error, blur)))
+
+
+def _common(small, large, name):
+    """The finer grid over the temperatures of both, and the curves (1 + n_blocks, n) on it."""
+    low, high = max(small.span[0], large.span[0]), min(small.span[1], large.span[1])
+    grid = np.union1d(small.temperatures, large.temperatures)
+    grid = grid[(grid >= low) & (grid <= high)]
+    return grid, [np.array([np.interp(grid, c.temperatures, row) for row in c.values[name]]) for c in (small, large)]
+
+
+def _sign_change(grid, difference):
+    """Where the difference falls through zero: of all such places the one with most above it before, below it after."""
+    if len(grid) < 2:
+        return np.nan
+    steps = np.diff(grid) * (difference[1:] + difference[:-1]) / 2
+    parted = 2 * np.concatenate([[0.0], np.cumsum(steps)]) - steps.sum()
+    k = int(np.argmax(parted))
+    if k in (0, len(grid) - 1):
+        return np.nan
+    left, right = (k, k + 1) if difference[k] > 0 else (k - 1, k)
+    if not difference[left] > 0 >= difference[right]:
+        return float(grid[k])
+    (x, y), (a, b) = grid[[left, right]], difference[[left, right]]
+    return float(x + (y - x) * a / (a - b))
+
+
+def _top(grid, values):
+    """Temperature and height of the highest point within the grid, by a parabola; NaN at an end."""
+    k = int(np.argmax(values))
+    if k in (0, len(grid) - 1):
+        return np.nan, np.nan
+    near = slice(k - 1, k + 2)
+    a, b, c = np.polyfit(grid[near] - grid[k], values[near], 2)
+    if a >= 0:
+        return float(grid[k]), float(values[k])
+    offset = np.clip(-b / (2 * a), grid[k - 1] - grid[k], grid[k + 1] - grid[k])
+    return float(grid[k] + offset), float(a * offset**2 + b * offset + c)
+
+
+def _columns(found):
+    """Values and errors of several `Measured`."""
+    return np.array([[m.value, m.error] for m in found], float).T
+
+
+def _line(x, y, errors):
+    """Intercept and slope of a line through points with errors: two `Measured`, unknown with fewer than two points."""
+    if len(x) < 2 or not np.isfinite([*y, *errors]).all():
+        return (Measured(np.nan, np.nan),) * 2
+    weights = 1 / np.maximum(errors, 1e-9 * np.abs(y).max()) ** 2
+    mean_x, mean_y = (np.average(values, weights=weights) for values in (x, y))
+    spread = np.sum(weights * (x - mean_x) ** 2)
+    slope = np.sum(weights * (x - mean_x) * y) / spread
+    intercept = Measured(float(mean_y - slope * mean_x), float(np.sqrt(1 / weights.sum() + mean_x**2 / spread)))
+    return intercept, Measured(float(slope), float(1 / np.sqrt(spread)))

@@ -1,0 +1,133 @@
+"""Everything that curves of several supercells, heated and cooled, say about one transition."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from anharmonic.analysis.finite_size import (
+    SURE,
+    Measured,
+    crossing,
+    extrapolated,
+    growth,
+    latent_heat,
+    measured,
+    order_of,
+    peak,
+    shift,
+)
+
+ALL = "all"
+"""Stands where curves are of heating and cooling together."""
+
+HALF = 0.5
+"""Order sets in where the cumulant goes from above this to below."""
+
+WINDOW = 40.0
+"""Peaks of the heat capacity that far (K) from a crossing belong to another transition."""
+
+SHIFT = {"continuous": 1.41, "first-order": 3.0, "undecided": 1.41}
+"""Exponents of L with which peaks move: 1/nu of Heisenberg magnets in three dimensions (Campostrini et al., Phys. Rev.
+B 65, 144520 (2002): nu = 0.711), or the dimension."""
+
+
+def transition(name, found):
+    """Everything about the transition of one order parameter; None if it does not order within the temperatures.
+
+    Parameters
+    ----------
+    name : str
+    found : dict
+        `Curves` by direction and number of cells.
+    """
+    by_size = found[ALL]
+    if not orders(by_size, name):
+        return None
+    sizes = sorted(by_size)
+    lengths = np.cbrt(sizes)
+    crossings = {pair: crossing(*(by_size[n] for n in pair), name) for pair in pairwise(sizes)}
+    peaks = {n: peak(by_size[n], f"susceptibility {name}") for n in sizes}
+    exponent = growth(lengths, [peaks[n][1] for n in sizes])
+    largest = by_size[sizes[-1]]
+    kind = order_of(exponent, _lowest(largest, name))
+    limit = extrapolated(lengths, [peaks[n][0] for n in sizes], SHIFT[kind])
+    best, basis = _best(name, by_size, crossings, limit, peaks)
+    heats = {n: peak(by_size[n], "heat_capacity", best.value, WINDOW) for n in sizes}
+    routes = [_route("cumulants cross", pair, t) for pair, t in crossings.items()]
+    routes += [_route("susceptibility peaks", (n,), peaks[n][0]) for n in sizes]
+    routes += [_route("susceptibility peaks, infinite crystal", tuple(sizes), limit)] if len(sizes) > 1 else []
+    routes += [_route("heat capacity peaks", (n,), heats[n][0]) for n in sizes]
+    return {
+        "order_parameter": name,
+        "temperature_K": best.value,
+        "error_K": best.error,
+        "from": basis,
+        "kind": kind,
+        "susceptibility_exponent": _pair(exponent),
+        "lowest_cumulant": _pair(_lowest(largest, name)),
+        "latent_heat_meV_per_cell": {n: _heat(by_size[n], best.value) for n in sizes},
+        "hysteresis": _hysteresis(name, found),
+        "routes": routes,
+    }
+
+
+def _best(name, by_size, crossings, limit, peaks):
+    """Temperature with its error, and in words what it is from."""
+    sizes = sorted(by_size)
+    known = [pair for pair, t in crossings.items() if t.is_known]
+    if known:
+        small, large = known[-1]
+        found, words = crossings[small, large], f"cumulants of {small} and {large} cells"
+        if len(sizes) > 2 and len(known) > 1 and sizes[-3:] == [known[-2][0], small, large]:
+            moved = shift(*(by_size[n] for n in sizes[-3:]), name)
+            excess = max(abs(moved.value) - SURE * moved.error, 0.0)
+            found = Measured(found.value, float(np.hypot(found.error, excess)))
+        return found, words
+    if limit.is_known:
+        return limit, "susceptibilities, extrapolated to the infinite crystal"
+    n = sizes[-1]
+    return peaks[n][0], f"the susceptibility of {n} cells alone: nothing is known of the effect of size"
+
+
+def _hysteresis(name, found):
+    """Crossing of the largest two supercells (or peak of the only one) by direction, and by how much they differ."""
+    ways = {way: _one_way(found[way], name) for way in ("heating", "cooling") if way in found}
+    record = {f"{way}_K": _pair(t) for way, t in ways.items()}
+    if len(ways) == 2 and all(t.is_known for t in ways.values()):
+        up, down = ways["heating"], ways["cooling"]
+        record["difference_K"] = _pair(Measured(up.value - down.value, float(np.hypot(up.error, down.error))))
+    return record
+
+
+def _one_way(by_size, name):
+    sizes = sorted(by_size)
+    if len(sizes) > 1:
+        return crossing(by_size[sizes[-2]], by_size[sizes[-1]], name)
+    return peak(by_size[sizes[-1]], f"susceptibility {name}")[0] if sizes else Measured(np.nan, np.nan)
+
+
+def orders(by_size, name):
+    """Whether the cumulant of the largest supercell goes from above to below a half."""
+    largest = by_size[max(by_size)]
+    if f"cumulant {name}" not in largest.values:
+        return False
+    values = largest[f"cumulant {name}"]
+    return bool(values[: len(values) // 2].max() > HALF > values[len(values) // 2 :].min())
+
+
+def _lowest(curve, name):
+    return measured(lambda v: float(v.min()), curve.values[f"cumulant {name}"])
+
+
+def _route(words, sizes, found):
+    return {"route": words, "n_cells": list(sizes), "temperature_K": found.value, "error_K": found.error}
+
+
+def _pair(found):
+    return {"value": found.value, "error": found.error}
+
+
+def _heat(curve, near):
+    """Latent heat in meV per cell."""
+    found = latent_heat(curve, near, WINDOW)
+    return _pair(Measured(1e3 * found.value, 1e3 * found.error))

@@ -1,0 +1,96 @@
+"""``anharmonic transitions``: transition temperatures with error bars from several runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anharmonic.cli import options as opt
+
+
+def transitions(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of sweeps and exchanges of one potential, or their run.h5."),
+    ],
+    out: Annotated[Path, opt.out_option("transitions.json, curves.csv and transitions.png")] = Path("transitions"),
+    quiet: opt.Quiet = False,
+):  # fmt: skip
+    """Transition temperatures with error bars, from several runs of one potential.
+
+    Order parameters, susceptibilities, Binder's cumulants and heat capacities come from all samples at once (MBAR), as
+    smooth curves over temperature. Cumulants of two supercells cross at the transition: give runs of three supercells
+    or more, heated and cooled, with temperatures so close that neighbours overlap.
+
+    [cyan]for n in 4 6 8; do anharmonic sweep CsPbBr3 --supercell $n $n $n --temperatures 220:380:10 --direction both
+    --thermostat bussi --production 100000 --out sweep-$n; done[/cyan]
+
+    [cyan]anharmonic transitions sweep-4 sweep-6 sweep-8 --out transitions[/cyan]
+
+    Order parameters are the tilts of perovskites, and of other crystals the strains that break their symmetry. Runs may
+    be unfinished: what they have is used.
+    """
+    from anharmonic.cli.terminal import counting, show
+    from anharmonic.sweep.transitions import transitions as find
+
+    with counting("curves", quiet) as count:
+        report = find(runs, count)
+    folder = opt.output_folder(out)
+    report.save(folder)
+    report.plot(folder)
+    show(
+        _runs_table(report.record["runs"]),
+        *[item for t in report.record["transitions"] for item in _transition(t)],
+        *(f"{name}: no transition between these temperatures" for name in report.record["without"]),
+        *(f"warning: {text}" for text in report.record["warnings"]),
+        f"wrote transitions.json, curves.csv, transitions.png and transitions.pdf to {folder}",
+    )
+
+
+def _runs_table(runs):
+    """What the numbers are from."""
+    from anharmonic.cli.terminal import table
+
+    rows = [
+        [
+            r["file"], r["n_atoms"], ", ".join(r["directions"]), "{:g} - {:g} ({})".format(*r["temperatures_K"]),
+            r["steps_per_temperature"], "yes" if r["finished"] else "no",
+        ]
+        for r in runs
+    ]  # fmt: skip
+    return table("runs", ["<file", "atoms", "<direction", "<temperatures (K)", "steps each", "<finished"], rows)
+
+
+def _transition(t):
+    """A line that answers, and the table of all routes to it."""
+    from anharmonic.cli.terminal import table
+
+    rows = [
+        [r["route"], " and ".join(map(str, r["n_cells"])), _kelvin(r["temperature_K"], r["error_K"])]
+        for r in t["routes"]
+    ]
+    rows += [
+        [f"the largest supercells, {way}", "", _kelvin(pair["value"], pair["error"])]
+        for way in ("heating", "cooling")
+        if (pair := t["hysteresis"].get(f"{way}_K"))
+    ]
+    return table(t["order_parameter"], ["<route", "<cells", "T (K)"], rows), _sentence(t)
+
+
+def _sentence(t):
+    """The answer in words."""
+    kind = {"undecided": "first-order or continuous: undecided by these runs"}.get(t["kind"], t["kind"])
+    words = f"{t['order_parameter']} vanish at {_kelvin(t['temperature_K'], t['error_K'])} K (from {t['from']}); {kind}"
+    exponent = t["susceptibility_exponent"]
+    if exponent["value"] is not None:
+        words += f" (susceptibility grows as L^{exponent['value']:.2f} ± {exponent['error']:.2f})"
+    difference = t["hysteresis"].get("difference_K")
+    if difference and difference["value"] is not None:
+        words += f"; heating minus cooling {_kelvin(difference['value'], difference['error'])} K"
+    return words
+
+
+def _kelvin(value, error):
+    if value is None:
+        return "-"
+    return f"{value:.1f} ± {error:.1f}" if error is not None else f"{value:.1f}"

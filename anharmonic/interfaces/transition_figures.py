@@ -1,0 +1,88 @@
+"""How transition temperatures were found: a column for each order parameter, a colour for each supercell."""
+
+import numpy as np
+
+from anharmonic.interfaces.style import BAND, COLOURS, INK, MUTED, PAGE, figure
+
+ROWS = (
+    ("order {}", "{} (°)", "strain"),
+    ("cumulant {}", "Cumulant", "cumulant"),
+    ("susceptibility {}", "Susceptibility (°²/eV)", "susceptibility (1/eV)"),
+    ("heat_capacity", "Heat capacity of the\nconfigurations ($k_B$/cell)", "heat capacity"),
+)
+MARGIN = 50.0
+"""The figure shows so much (K) around the outermost transitions at least."""
+
+
+def draw_transitions(record, curves, path):
+    """Draw order parameters, cumulants, susceptibilities and heat capacities over temperature.
+
+    Parameters
+    ----------
+    record : dict
+        See `anharmonic.sweep.transitions.TransitionReport`.
+    curves : dict
+        `Curves` by direction and number of cells.
+    path : path-like
+        png, pdf or svg.
+    """
+    by_size = curves["all"]
+    found = {t["order_parameter"]: t for t in record["transitions"]}
+    names = list(found) or [n.removeprefix("cumulant ") for n in next(iter(by_size.values())).values if "cumulant" in n]
+    with figure(path, PAGE, 7.6) as drawing:
+        panels = drawing.subplots(len(ROWS), len(names), sharex=True, squeeze=False)
+        for column, name in zip(panels.T, names, strict=True):
+            for (pattern, label, _), axes in zip(ROWS, column, strict=True):
+                _draw_sizes(axes, by_size, pattern.format(name))
+                _draw_directions(axes, curves, pattern.format(name))
+                _mark(axes, found.get(name))
+                axes.set_ylabel(_label(label, name))
+            column[0].set_ylim(bottom=0)
+            column[1].set_ylim(-0.15, 1.05)
+            column[-1].set_xlabel("Temperature (K)")
+            column[0].set_title(_title(name, found.get(name)), color=INK)
+        panels[0, 0].legend(title="cells", loc="upper right")
+        drawing.suptitle(f"{record['potential']}: dashed: heating, dotted: cooling", fontsize=7, color=MUTED)
+
+
+def _draw_sizes(axes, by_size, name):
+    """A curve with its error band for each supercell; nothing within gaps but a thin line."""
+    for colour, (n, c) in zip(COLOURS, sorted(by_size.items()), strict=False):
+        value, error = c[name], c.error(name)
+        left, right = c.gaps.T[..., None]
+        sampled = ~((left < c.temperatures) & (c.temperatures < right)).any(axis=0)
+        axes.plot(c.temperatures, value, color=colour, lw=0.5, alpha=0.5)
+        axes.plot(c.temperatures, np.where(sampled, value, np.nan), color=colour, label=str(n))
+        axes.fill_between(
+            c.temperatures, value - error, value + error, where=sampled, color=colour, alpha=0.25, lw=0, rasterized=True
+        )
+
+
+def _draw_directions(axes, curves, name):
+    """Heating and cooling of the largest supercell, where both were run."""
+    for way, style in (("heating", (0, (4, 2))), ("cooling", (0, (1, 1)))):
+        by_size = curves.get(way)
+        if by_size and len(curves) > 2:
+            c = by_size[max(by_size)]
+            axes.plot(c.temperatures, c[name], color=INK, ls=style, lw=0.7)
+
+
+def _mark(axes, transition):
+    """The transition temperature and its error."""
+    if transition and transition["temperature_K"] is not None:
+        t, error = transition["temperature_K"], transition["error_K"] or 0.0
+        axes.axvspan(t - error, t + error, color=BAND, lw=0, zorder=-2)
+        axes.axvline(t, color=MUTED, lw=0.6, zorder=-1)
+
+
+def _label(label, name):
+    if "strain" in name:
+        label = label.replace(" (°²/eV)", " (1/eV)").replace(" (°)", "")
+    return label.format(f"Mean {name}")
+
+
+def _title(name, transition):
+    if not transition or transition["temperature_K"] is None:
+        return f"{name}: no transition here"
+    words = {"undecided": "order undecided"}.get(transition["kind"], transition["kind"])
+    return f"{name}: {transition['temperature_K']:.1f} ± {transition['error_K'] or 0:.1f} K, {words}"

@@ -1,0 +1,192 @@
+"""Transition temperatures from sweeps and replica exchanges of one potential in several supercells."""
+
+import csv
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from anharmonic.analysis.curves import curves
+from anharmonic.analysis.routes import ALL, orders, transition
+from anharmonic.analysis.statistics import SHORT, correlation_time
+from anharmonic.errors import AnharmonicError
+from anharmonic.files import replacing
+from anharmonic.sweep.recorded import read_run
+from anharmonic.sweep.result import plain, write_summary
+
+
+@dataclass(frozen=True)
+class TransitionReport:
+    """What several runs say about the transitions of a crystal.
+
+    Attributes
+    ----------
+    record : dict
+        The contents of transitions.json.
+    curves : dict
+        `Curves` by direction (``"all"`` for all together) and number of cells.
+    """
+
+    record: dict
+    curves: dict
+
+    def save(self, folder="."):
+        """Write transitions.json and curves.csv into a folder."""
+        folder = Path(folder)
+        write_summary(self.record, folder, "transitions.json")
+        write_curves(self.curves, folder / "curves.csv")
+
+    def plot(self, folder="."):
+        """Draw transitions.png and transitions.pdf into a folder; returns their paths."""
+        from anharmonic.interfaces.transition_figures import draw_transitions
+
+        paths = [Path(folder) / f"transitions.{kind}" for kind in ("png", "pdf")]
+        for path in paths:
+            draw_transitions(self.record, self.curves, path)
+        return paths
+
+
+def transitions(runs, on_curve=lambda done, total: None):
+    """Find the transitions that runs of one potential went through.
+
+    Parameters
+    ----------
+    runs : sequence of path
+        Folders or run files of sweeps and replica exchanges: any directions, any supercells; three supercells or more
+        tell what changes with size.
+    on_curve : callable
+        Called with the numbers of curves done and of all.
+
+    Returns
+    -------
+    TransitionReport
+
+    Raises
+    ------
+    AnharmonicError
+        If the runs are of different potentials or pressures, or too short for error bars.
+    FileFormatError
+        If a path leads to no run.
+    """
+    recorded = [read_run(path) for path in runs]
+    _check_alike(recorded)
+    states = _by_direction_and_size(recorded)
+    found, sizes = defaultdict(dict), sorted({r.n_cells for r in recorded})
+    jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
+    if not jobs:
+        raise AnharmonicError("no run has two temperatures with samples enough for error bars: run longer")
+    for done, (way, n) in enumerate(jobs):
+        on_curve(done, len(jobs))
+        found[way][n] = curves(states[way][n], n)
+    on_curve(len(jobs), len(jobs))
+    names = _names(states[ALL])
+    record = {
+        "potential": recorded[0].potential.split()[0],
+        "runs": [_head(r) for r in recorded],
+        "transitions": [t for name in names if (t := transition(name, found))],
+        "without": [name for name in names if not orders(found[ALL], name)],
+        "warnings": _warnings(recorded, found, states),
+    }
+    return TransitionReport(plain(record), dict(found))
+
+
+def _names(states):
+    """Order parameters that all runs have; strains only where there is nothing else."""
+    common = set.intersection(*({*s.order} for group in states.values() for s in group))
+    ordered = [name for name in next(iter(states.values()))[0].order if name in common]
+    return [n for n in ordered if not n.startswith("strain")] or ordered
+
+
+def _by_direction_and_size(recorded):
+    """States by direction (and all together) and number of cells."""
+    found = defaultdict(lambda: defaultdict(list))
+    for run in recorded:
+        for direction, state in run.states():
+            found[ALL][run.n_cells].append(state)
+            if len({d for r in recorded for d in r.directions}) > 1:
+                found[direction][run.n_cells].append(state)
+    if not found:
+        raise AnharmonicError("no temperature of these runs has samples enough for error bars: run longer")
+    return found
+
+
+def _check_alike(recorded):
+    """One potential, one pressure."""
+    if not recorded:
+        raise AnharmonicError("no runs: give the --out folder of one sweep or exchange, or of several")
+    for what, key in (
+        ("potentials", lambda r: r.potential),
+        ("pressures (GPa)", lambda r: r.plan.pressure_GPa),
+        ("stresses (GPa)", lambda r: r.plan.stress_GPa),
+    ):
+        values = sorted({str(key(r)) for r in recorded})
+        if len(values) > 1:
+            listed = "; ".join(f"{r.path}: {key(r)}" for r in recorded)
+            raise AnharmonicError(f"runs of different {what} have no transition in common: {listed}")
+
+
+def _head(run):
+    """A line about a run."""
+    return {
+        "file": str(run.path),
+        "n_cells": run.n_cells,
+        "n_atoms": run.structure.crystal.n_sites * run.n_cells,
+        "directions": list(run.directions),
+        "method": run.plan.method,
+        "temperatures_K": [min(run.plan.temperatures), max(run.plan.temperatures), len(run.plan.temperatures)],
+        "steps_per_temperature": run.plan.production,
+        "finished": run.finished,
+    }
+
+
+def _warnings(recorded, found, states):
+    """What a reader should know."""
+    words = [f"{r.path} is not finished: what it has is used" for r in recorded if not r.finished]
+    for n, c in sorted(found[ALL].items()):
+        if len(c.gaps):
+            words.append(_gaps(n, c))
+    sizes = sorted(found[ALL])
+    if len(sizes) < 3:
+        words.append(f"{len(sizes)} size{'s' * (len(sizes) > 1)} of supercell: three tell what changes with size")
+    return words + _short(states[ALL])
+
+
+def _gaps(n, c):
+    """Which temperatures do not overlap."""
+    spans = ", ".join(f"{a:g} - {b:g} K" for a, b in c.gaps)
+    return (
+        f"neighbouring temperatures of {n} cells share no configurations ({spans}): curves are interpolated there, and "
+        "crossings are no better than the steps; take smaller steps"
+    )
+
+
+def _short(states):
+    """Which order parameters were followed for too few correlation times, and how much longer a run should be."""
+    worst = {}
+    for n, group in states.items():
+        for state in group:
+            for name, values in state.order.items():
+                if name.startswith("strain") and len(state.order) > 2:
+                    continue
+                times = len(values) / float(correlation_time(np.linalg.norm(values, axis=1)))
+                if times < worst.get((n, name), (SHORT, 0))[0]:
+                    worst[n, name] = times, state.temperature
+    return [
+        f"{name} of {n} cells at {t:g} K forget themselves only {times / 2:.0f} times in the run: take one "
+        f"{np.ceil(SHORT / times):.0f} times as long before you trust its error bar"
+        for (n, name), (times, t) in sorted(worst.items())
+    ]
+
+
+def write_curves(found, path):
+    """All curves with their errors as CSV, a line for each direction, supercell and temperature."""
+    names = list(dict.fromkeys(name for group in found.values() for c in group.values() for name in c.values))
+    with replacing(path) as part, open(part, "w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["direction", "n_cells", "temperature_K", *(f"{n}{e}" for n in names for e in ("", " error"))])
+        for way, group in found.items():
+            for n, c in sorted(group.items()):
+                columns = [x for name in names for x in (c[name], c.error(name))]
+                for row in zip(c.temperatures, *columns, strict=True):
+                    writer.writerow([way, n, *(f"{x:.8g}" for x in row)])
