@@ -103,7 +103,7 @@ def bootstrap(potential, training):
 def roc(out):
     """Areas under the curves, and shares beyond the limits, of grades for runs in and above the training range.
 
-    Free cells end at 900 K: at 1,050 K those of 20 atoms evaporate.
+    No free cell of 20 atoms: at 600 K it leaves the crystal for good within 150 ps.
     """
     potential = ah.load("CsPbBr3")
     parts = parts_of_fit(potential)
@@ -112,7 +112,6 @@ def roc(out):
     held_out = grader(states_of(parts["test"]))
     for name, cell, ensemble, temperatures, n in (
         ("fixed cell, 20 atoms", "20 atoms", "nvt", (150, 300, 450, 700, 1050), 40),
-        ("free cell, 20 atoms", "20 atoms", "npt", (300, 450, 600, 900), 40),
         ("free cell, 320 atoms", "320 atoms", "npt", (300, 450, 600, 900), 12),
     ):
         runs = sampled(potential, CELLS[cell], ensemble, temperatures, n, out / f"{cell[:3].strip()}-{ensemble}.h5")

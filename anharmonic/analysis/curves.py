@@ -27,7 +27,7 @@ BLOCKS = 16
 LARGEST = 1600
 """Samples of one temperature that are used; longer series are thinned evenly."""
 
-STEPS = 400
+STEPS = 150
 """Points of the temperature grid, at most 1 K apart in any case."""
 
 

@@ -1,0 +1,130 @@
+"""Transition temperatures and their errors: exact densities of a Landau model, and the phi-4 lattice."""
+
+from itertools import pairwise
+
+import landau
+import numpy as np
+import phi4
+import pytest
+
+from anharmonic.analysis.curves import State, curves
+from anharmonic.analysis.finite_size import Measured, crossing, growth, latent_heat, order_of, peak, shift
+from anharmonic.analysis.routes import transition
+from anharmonic.conventions import BOLTZMANN
+from anharmonic.errors import AnharmonicError
+
+T0, SIZES = 300.0, (27, 125, 512)
+TEMPERATURES = np.linspace(270.0, 330.0, 5)
+FIRST = {"t0": 290.0, "a": 1.0, "b": -20.0, "c": 10.0}
+"""A Landau model with a jump: two wells at m = 0 and m = 1 are equal at 300 K."""
+
+
+def landau_curves(rng, sizes=SIZES, n_samples=1600, temperatures=TEMPERATURES, **model):
+    return {n: curves([landau.sample(rng, n, t, n_samples, **model) for t in temperatures], n) for n in sizes}
+
+
+@pytest.fixture(scope="module")
+def repetitions():
+    """Curves of three sizes, eight times."""
+    return [landau_curves(np.random.default_rng(k)) for k in range(8)]
+
+
+def scores(found, exact):
+    """Deviations in stated errors."""
+    return np.array([(f.value - exact) / f.error for f in found])
+
+
+def is_honest(z):
+    """Mean and scatter of standard normal deviates, at three and a half standard errors of both."""
+    n = len(z)
+    return abs(z.mean()) < 3.5 / np.sqrt(n) and 1 - 3.5 / np.sqrt(2 * n) < np.sqrt((z**2).mean()) < 1 + 3.5 / np.sqrt(
+        2 * n
+    )
+
+
+def test_cumulants_cross_at_the_transition(repetitions):
+    """Where they cross exactly, with errors that are neither too small nor too large."""
+    for small, large in pairwise(SIZES):
+        found = [crossing(c[small], c[large], "m") for c in repetitions]
+        assert max(f.error for f in found) < 5.0
+        assert is_honest(scores(found, T0))
+    assert not is_honest(scores([crossing(c[27], c[512], "m") for c in repetitions], T0 + 4.0))
+
+
+def test_crossings_do_not_move(repetitions):
+    """The difference of two crossings is zero within its error, though both share a supercell."""
+    assert is_honest(scores([shift(*(c[n] for n in SIZES), "m") for c in repetitions], 0.0))
+
+
+def test_peaks_are_where_they_should_be(repetitions):
+    """Of the susceptibility, against the exact density."""
+    exact = landau.balance(512, T0, 1.0, 100.0, 0.0, np.linspace(270, 330, 6001))
+    assert 275 < exact < 325
+    assert is_honest(scores([peak(c[512], "susceptibility m")[0] for c in repetitions], exact))
+
+
+def test_peaks_at_an_end_are_none():
+    """A curve that rises to the end of the temperatures has no peak, and says so."""
+    found = landau_curves(np.random.default_rng(0), (64,), temperatures=np.linspace(310.0, 330.0, 3))[64]
+    assert not peak(found, "susceptibility m")[0].is_known
+    assert transition("m", {"all": {64: found}}) is None
+
+
+def test_heat_capacity_and_enthalpy_agree(repetitions):
+    """The derivative of the mean enthalpy is its fluctuation."""
+    c = repetitions[0][125]
+    slope = np.gradient(c["enthalpy"], c.temperatures) / BOLTZMANN
+    np.testing.assert_allclose(slope[5:-5], c["heat_capacity"][5:-5], atol=0.02 * c["heat_capacity"].max())
+
+
+def test_a_first_order_transition():
+    """The susceptibility grows with the volume; temperature and latent heat are those of two equal wells."""
+    sizes = 27, 64, 125
+    found = landau_curves(np.random.default_rng(3), sizes, 4000, np.linspace(285.0, 315.0, 9), **FIRST)
+    peaks = [peak(found[n], "susceptibility m") for n in sizes]
+    exponent = growth(np.cbrt(sizes), [height for _, height in peaks])
+    assert abs(exponent.value - 3.0) < 0.35
+    report = transition("m", {"all": found})
+    assert report["kind"] == "first-order"
+    assert abs(report["temperature_K"] - 300.0) < 3.0
+    exact = BOLTZMANN * (landau.energy(0.0, **FIRST) - landau.energy(1.0, **FIRST))
+    assert latent_heat(found[125], 300.0, 14.0).value == pytest.approx(exact, rel=0.2)
+
+
+def test_verdicts_want_evidence():
+    """What is near neither exponent, or too uncertain, is undecided; a negative cumulant decides."""
+    flat, none = Measured(0.0, 0.1), Measured(np.nan, np.nan)
+    assert order_of(Measured(2.0, 0.1), flat) == "continuous"
+    assert order_of(Measured(2.9, 0.1), flat) == "first-order"
+    assert order_of(Measured(2.5, 0.05), flat) == "undecided"
+    assert order_of(Measured(2.0, 0.8), flat) == "undecided"
+    assert order_of(none, flat) == "undecided"
+    assert order_of(none, Measured(-1.0, 0.1)) == "first-order"
+
+
+def test_gaps_widen_errors():
+    """Between temperatures that share no configurations nothing is known better than half the gap."""
+    rng, t = np.random.default_rng(0), np.linspace(200.0, 400.0, 5)
+    hard = [State(x, rng.gamma(1000, BOLTZMANN * x, 400), {"m": rng.normal(0, 1, (400, 1)) + (x < 280)}) for x in t]
+    found = curves(hard, 64)
+    assert len(found.gaps) == 4 and found.resolution(260.0) == 25.0
+    with pytest.raises(AnharmonicError, match="samples at 300 K"):
+        curves([State(300.0, np.zeros(3), {}), *hard], 64)
+    with pytest.raises(AnharmonicError, match="two temperatures"):
+        curves(hard[:1], 64)
+
+
+@pytest.mark.slow
+def test_the_critical_coupling_of_phi_4():
+    """Three lattices, twenty times: the coupling of Hasenbusch, the exponent of Ising magnets, honest errors."""
+    lengths, betas = (6, 8, 12), np.linspace(0.365, 0.385, 5)
+    states = {n: phi4.sample(n, betas, 800, 20, seed=n) for n in lengths}
+    found = [{n**3: curves(states[n][k], n**3) for n in lengths} for k in range(20)]
+    reports = [transition("phi", {"all": by_size}) for by_size in found]
+    best = [Measured(r["temperature_K"], r["error_K"]) for r in reports]
+    z = scores(best, phi4.kelvin(phi4.CRITICAL))
+    assert np.median([b.error for b in best]) < 0.01 * phi4.kelvin(phi4.CRITICAL)
+    assert is_honest(z), z
+    exponents = [Measured(*r["susceptibility_exponent"].values()) for r in reports]
+    assert abs(np.mean([e.value for e in exponents]) - 1.963) < 0.1
+    assert sum(r["kind"] == "continuous" for r in reports) > 15
