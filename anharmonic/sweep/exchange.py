@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from anharmonic.analysis import TiltModes, estimate, find_transitions
@@ -15,7 +16,6 @@ from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
 from anharmonic.sampling.replica_exchange import ReplicaExchange
 from anharmonic.sweep.exchange_plan import LABEL, ExchangePlan
-from anharmonic.sweep.recorded import enthalpies
 from anharmonic.sweep.result import plain, point_record, run_warnings, write_summary
 from anharmonic.sweep.samplers import build_run, recorded_options
 from anharmonic.sweep.start import ground_state
@@ -191,9 +191,13 @@ def _exchanged(potential, supercell, plan, samples):
 
 def _enthalpy(potential, supercell, plan, samples):
     """U + W (n_samples, n_replicas), eV."""
-    volume, stage = potential.crystal.volume * supercell.n_cells, plan.replica(0)
-    columns = zip(samples["energy"].T, np.moveaxis(samples["deformation"], 1, 0), strict=True)
-    return np.stack([enthalpies(stage, volume, *pair) for pair in columns], axis=1)
+    conditions, _ = plan.stages[0].conditions("float32")
+    volume = potential.crystal.volume * supercell.n_cells
+    alike = conditions.pressure, conditions.tension
+    if not np.any(alike[0]) and not np.any(alike[1]):
+        return samples["energy"].astype(float)
+    work = jax.vmap(jax.vmap(lambda f: plan.replica(0).conditions("float32")[0].work(volume, f)))
+    return samples["energy"].astype(float) + np.asarray(work(samples["deformation"].astype("float32")), float)
 
 
 def _warnings(plan, exchanged):
