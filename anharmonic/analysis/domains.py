@@ -14,7 +14,7 @@ from anharmonic.analysis.phases import VECTOR_SIGNAL, static_tilts
 from anharmonic.analysis.tilts import angles
 from anharmonic.crystal.images import Images
 
-MARGIN = 0.5
+MARGIN = 0.3
 """A sample is turned if this brings it nearer by this share of the squared tilt vector: noise does not turn it."""
 
 ROUNDS = 10
@@ -141,13 +141,17 @@ def _static(tangents):
 
 
 def _nearest(matrices, tangents, pattern):
-    """For each sample the operation that brings it to `pattern`; that of the sample before unless another is better."""
+    """For each sample the operation that brings it to `pattern`.
+
+    That of the sample before unless another is better by `MARGIN`; then the first that is good enough, not the best:
+    the best would put tilts that are equal but for noise in order of their size.
+    """
     scores = np.einsum("i,kij,nj->nk", pattern, matrices, tangents, optimize=True)
-    best, threshold = scores.argmax(axis=1), scores.max(axis=1) - MARGIN * (pattern @ pattern)
+    threshold = scores.max(axis=1) - MARGIN * (pattern @ pattern)
     chosen, current = np.empty(len(scores), int), 0
     for n in range(len(scores)):
         if scores[n, current] < threshold[n]:
-            current = best[n]
+            current = int(np.argmax(scores[n] >= threshold[n]))
         chosen[n] = current
     return chosen
 

@@ -14,6 +14,9 @@ from anharmonic.sweep.thermodynamics import alignment_of
 FEWEST = 4
 """Snapshots of a temperature that make an average structure."""
 
+NARROW = 1.5
+"""A space group that holds no further than this many times the tolerance of the error bars is uncertain."""
+
 ADVICE = "record them with `--observe sites`, or take snapshots with `--snapshots STEPS`"
 """What a run needs."""
 
@@ -84,7 +87,13 @@ def structure_record(run, point, average: AverageStructure):
 
 
 def _doubts(average):
-    found = []
+    found, (_, high) = [], average.tolerance_range()
+    beyond = [symbol for tolerance, symbol in average.groups() if tolerance > high]
+    if beyond and high < NARROW * average.tolerance:
+        found.append(
+            f"the space group {average.symmetry.international} holds up to a tolerance of {high:.2f} Å only, that of the "
+            f"error bars is {average.tolerance:.2f} Å; beyond it is {beyond[0]}"
+        )
     if average.is_short:
         found.append(
             "mean positions come from fewer than 20 correlation times: the space group may be that of a run too short"

@@ -62,7 +62,7 @@ def test_disorder_is_not_turned():
     noise = np.tan(np.radians(3.0 * autoregressive(0.9, 4000, 6, 3)))
     assert align(MODES, FOLDED, noise).n_turns == 0
     for name, means in DOMAINS.items():
-        tilts = np.tan(np.radians(means + 1.2 * autoregressive(0.9, 4000, 6, 4)))
+        tilts = np.tan(np.radians(means + autoregressive(0.9, 4000, 6, 4)))
         found = align(MODES, FOLDED, tilts)
         assert found.n_turns == 0, name
         np.testing.assert_allclose(found.turned, tilts)
