@@ -28,6 +28,7 @@ from anharmonic.cli.screen.perovskite import perovskite
 from anharmonic.cli.screen.similar import similar
 from anharmonic.cli.select import select
 from anharmonic.cli.sweep import sweep
+from anharmonic.cli.thermo import thermo
 from anharmonic.cli.validate import validate
 from anharmonic.errors import AnharmonicError
 
@@ -35,7 +36,7 @@ REFUSED, INTERRUPTED = 2, 130
 PANELS = {
     "Make and check a potential": (basis, fit, select, learn, validate, scan),
     "Simulate": (sweep, exchange, md, mc),
-    "Look": (info, export),
+    "Look": (thermo, info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
 DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}

@@ -91,8 +91,8 @@ def _doubts(average):
     beyond = [symbol for tolerance, symbol in average.groups() if tolerance > high]
     if beyond and high < NARROW * average.tolerance:
         found.append(
-            f"the space group {average.symmetry.international} holds up to a tolerance of {high:.2f} Å only, that of the "
-            f"error bars is {average.tolerance:.2f} Å; beyond it is {beyond[0]}"
+            f"the space group {average.symmetry.international} holds up to a tolerance of {high:.2f} Å only, beyond it is "
+            f"{beyond[0]}; the error bars make it {average.tolerance:.2f} Å"
         )
     if average.is_short:
         found.append(
