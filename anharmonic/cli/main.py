@@ -18,6 +18,7 @@ from anharmonic.cli.info import info
 from anharmonic.cli.learn import learn
 from anharmonic.cli.mc import mc
 from anharmonic.cli.md import md
+from anharmonic.cli.report import report
 from anharmonic.cli.running import StoppedBySignal
 from anharmonic.cli.scan import scan
 from anharmonic.cli.screen.fingerprint import fingerprint
@@ -36,7 +37,7 @@ REFUSED, INTERRUPTED = 2, 130
 PANELS = {
     "Make and check a potential": (basis, fit, select, learn, validate, scan),
     "Simulate": (sweep, exchange, md, mc),
-    "Look": (thermo, info, export),
+    "Look": (report, thermo, info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
 DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}

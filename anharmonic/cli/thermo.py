@@ -28,10 +28,10 @@ def thermo(
 
     [cyan]anharmonic thermo sweep[/cyan]
     """
-    from anharmonic.cli.terminal import counting, show
+    from anharmonic.cli.terminal import show
     from anharmonic.sweep.analysis_files import analyse, write_analysis
 
-    found = analyse(run, _counted(counting, quiet))
+    found = analyse(run, counted(quiet))
     folder = opt.output_folder(found.run.folder if out is None else out)
     written = write_analysis(found, folder)
     show(
@@ -42,9 +42,11 @@ def thermo(
     )
 
 
-def _counted(counting, quiet):
-    """One bar after the other, each gone when it is full."""
+def counted(quiet):
+    """What `analyse` takes: one bar after the other, each gone when it is full."""
     from contextlib import ExitStack
+
+    from anharmonic.cli.terminal import counting
 
     def begin(text):
         stack = ExitStack()

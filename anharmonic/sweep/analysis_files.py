@@ -48,16 +48,18 @@ class RunAnalysis:
 
     @property
     def drawn_structures(self):
-        """``(title, AverageStructure)`` of one temperature for each stretch of one space group."""
-        named = [(p, a, r["space_group"]) for p, a, r in self.averages if "space_group" in r]
+        """``(title, AverageStructure)`` of one temperature for each stretch of one space group: the least doubtful."""
+        named = [(p, a, r["space_group"], len(r["doubts"])) for p, a, r in self.averages if "space_group" in r]
         stretches = []
         for item in named:
             if stretches and stretches[-1][-1][2] == item[2]:
                 stretches[-1].append(item)
             else:
                 stretches.append([item])
-        chosen = [s[len(s) // 2] for s in sorted(stretches, key=len, reverse=True)[:MOST_DRAWN]]
-        return [(f"{p.name}: {group}", a) for p, a, group in sorted(chosen, key=lambda item: named.index(item))]
+        longest = sorted(stretches, key=len, reverse=True)[:MOST_DRAWN]
+        chosen = [min(s, key=lambda item, s=s: (item[3], abs(s.index(item) - len(s) // 2))) for s in longest]
+        order = [id(item) for item in named]
+        return [(f"{p.name}: {group}", a) for p, a, group, _ in sorted(chosen, key=lambda item: order.index(id(item)))]
 
     @property
     def drawn_distributions(self):
@@ -110,7 +112,7 @@ def write_analysis(found: RunAnalysis, folder):
     with replacing(folder / written[0]) as part:
         part.write_text(json.dumps(found.record, indent=1) + "\n")
     _write_rows(folder / written[1], [_row(p) for p in found.record["points"]])
-    transitions = found.summary.get("transitions", [])
+    transitions = found.record["transitions"]
     drawings = {
         "thermodynamics": lambda p: draw_thermodynamics(found.record, p, found.record["structures"], transitions)
     }
@@ -155,7 +157,7 @@ def _row(point):
     """A point as one line: tensors by their components, no sentences."""
     row = {}
     for key, value in point.items():
-        if key in ("layers", "doubts"):
+        if key in ("layers", "doubts", "tilt_in_phase", "tilt_anti_phase"):
             continue
         if isinstance(value, list) and len(value) == 6 and not isinstance(value[0], list):
             row |= {f"{key.replace('_1e-6', f'_{name}_1e-6')}": x for name, x in zip(NAMES, value, strict=True)}

@@ -72,6 +72,8 @@ class RecordedRun:
         Of the crystal and supercell.
     points : tuple of RecordedPoint
         In the order in which they were run.
+    columns : mapping of ndarray
+        All samples of the file, by name.
     finished : bool
     snapshots : Snapshots or None
     """
@@ -81,6 +83,7 @@ class RecordedRun:
     plan: ChunkedPlan
     structure: Configuration
     points: tuple = field(repr=False)
+    columns: dict = field(repr=False)
     finished: bool
     snapshots: Snapshots | None = field(repr=False)
 
@@ -148,7 +151,7 @@ def open_run(path):
     )
     if not points:
         raise AnharmonicError(f"{file} has not finished any temperature yet: continue it first")
-    return RecordedRun(file.parent, options, plan, structure, points, finished, snapshots)
+    return RecordedRun(file.parent, options, plan, structure, points, samples, finished, snapshots)
 
 
 def _plan(options):

@@ -91,8 +91,8 @@ def _doubts(average):
     beyond = [symbol for tolerance, symbol in average.groups() if tolerance > high]
     if beyond and high < NARROW * average.tolerance:
         found.append(
-            f"the space group {average.symmetry.international} holds up to a tolerance of {high:.2f} Å only, beyond it is "
-            f"{beyond[0]}; the error bars make it {average.tolerance:.2f} Å"
+            f"the space group {average.symmetry.international} holds up to a tolerance of {high:.2f} Å only, beyond it "
+            f"is {beyond[0]}; the error bars make it {average.tolerance:.2f} Å"
         )
     if average.is_short:
         found.append(
@@ -100,7 +100,8 @@ def _doubts(average):
         )
     if average.tolerance > LARGEST_TOLERANCE:
         found.append(
-            f"mean positions are only known to {average.tolerance:.2f} Å: different phases are equal within that"
+            f"the error bars of the mean positions make a tolerance above {LARGEST_TOLERANCE:g} Å, within which different "
+            "phases are equal: the space group may be too high"
         )
     return found
 

@@ -4,8 +4,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from anharmonic.analysis import TiltModes, equilibration_start, estimate, lattice_parameters, name_phase
+from anharmonic.analysis import (
+    TiltModes,
+    equilibration_start,
+    estimate,
+    find_transitions,
+    lattice_parameters,
+    name_phase,
+)
 from anharmonic.analysis.domains import align, layer_signs, stacking
+from anharmonic.analysis.phases import tilt_estimate
 from anharmonic.analysis.responses import heat_capacity, kinetic_heat_capacity, mean_slopes, temperature_derivative
 from anharmonic.analysis.strains import elastic_constants, thermal_expansion
 from anharmonic.analysis.tilts import angles
@@ -13,6 +21,7 @@ from anharmonic.conventions import AVOGADRO, BOLTZMANN, ELEMENTARY_CHARGE, GPA
 from anharmonic.crystal.folding import Folding
 from anharmonic.errors import AnharmonicError
 from anharmonic.sweep.doubts import doubts_of, interval_doubts
+from anharmonic.sweep.exchange_plan import LABEL
 from anharmonic.sweep.result import plain
 
 JOULE_PER_MOLE = BOLTZMANN * ELEMENTARY_CHARGE * AVOGADRO
@@ -34,22 +43,25 @@ def thermodynamics(run, progress=lambda done, total: None):
     Returns
     -------
     dict
-        ``points``, ``intervals``, ``warnings``; JSON-like, units in the names. Values that a run does not hold, or is
-        too short for, are None.
+        ``points``, ``intervals``, ``transitions``, ``warnings``; JSON-like, units in the names. Values that a run
+        does not hold, or is too short for, are missing.
     """
     points = []
     for k, point in enumerate(run.points):
         points.append(_point(run, point))
         progress(k + 1, len(run.points))
-    intervals = []
+    intervals, transitions = [], []
     for direction in dict.fromkeys(p["direction"] for p in points):
-        intervals += _intervals(run, [p for p in points if p["direction"] == direction])
+        chosen = [p for p in points if p["direction"] == direction]
+        intervals += _intervals(run, chosen)
+        transitions += _transitions(chosen, direction)
     return plain({
         "potential": run.options["potential"].rsplit(" ", 1)[0],
         "n_atoms": run.structure.n_atoms,
         "formula": run.crystal.formula,
         "points": points,
         "intervals": intervals,
+        "transitions": transitions,
         "warnings": _warnings(run, intervals),
     })  # fmt: skip
 
@@ -96,12 +108,14 @@ def _phase(run, deformation, alignment, cut):
     if alignment is None:
         phase = name_phase(run.crystal, deformation)
         return {"phase": phase.name, "glazer": phase.glazer, "turns": None}
-    phase = name_phase(run.crystal, deformation, alignment.turned[cut])
+    phase, tilts = name_phase(run.crystal, deformation, alignment.turned[cut]), tilt_estimate(alignment.turned[cut])
     return {
         "phase": phase.name,
         "glazer": phase.glazer,
         "space_group_of_tilts": phase.space_group,
         "turns": alignment.n_turns,
+        "tilt_in_phase": abs(tilts.mean[:3]),
+        "tilt_anti_phase": abs(tilts.mean[3:]),
         "doubtful": bool(any(phase.doubtful)),
     }
 
@@ -175,6 +189,15 @@ def _layers(point):
             "order": order, "walls": walls,
         }  # fmt: skip
     return {"layers": found}
+
+
+def _transitions(points, direction):
+    """Transitions between the phases named within one domain; none where temperatures have no order."""
+    ways = {"heating": "heating", "cooling": "cooling", LABEL: "heating"}
+    temperatures = [p["temperature_K"] for p in points]
+    if direction not in ways or (direction == LABEL and sorted(set(temperatures)) != temperatures):
+        return []
+    return [t | {"direction": direction} for t in find_transitions(points, ways[direction])]
 
 
 def _intervals(run, points):
