@@ -100,8 +100,8 @@ def _doubts(average):
         )
     if average.tolerance > LARGEST_TOLERANCE:
         found.append(
-            f"the error bars of the mean positions make a tolerance above {LARGEST_TOLERANCE:g} Å, within which different "
-            "phases are equal: the space group may be too high"
+            f"the error bars of the mean positions make a tolerance above {LARGEST_TOLERANCE:g} Å, within which "
+            "different phases are equal: the space group may be too high"
         )
     return found
 
