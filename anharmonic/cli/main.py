@@ -11,6 +11,7 @@ from anharmonic.cli.dataset.import_files import import_files
 from anharmonic.cli.dataset.info import info as dataset_info
 from anharmonic.cli.dataset.merge import merge
 from anharmonic.cli.dataset.split import split
+from anharmonic.cli.elastic import elastic
 from anharmonic.cli.exchange import exchange
 from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
@@ -35,7 +36,7 @@ from anharmonic.errors import AnharmonicError
 
 REFUSED, INTERRUPTED = 2, 130
 PANELS = {
-    "Make and check a potential": (basis, fit, select, learn, validate, scan),
+    "Make and check a potential": (basis, fit, select, learn, validate, scan, elastic),
     "Simulate": (sweep, exchange, md, mc),
     "Look": (report, thermo, info, export),
 }

@@ -9,7 +9,7 @@ from anharmonic.analysis.strains import elastic_constants, strains, thermal_expa
 from anharmonic.conventions import BOLTZMANN, GPA, from_voigt
 from anharmonic.errors import AnharmonicError
 
-N_DRAWS = 400_000
+N_DRAWS = 200_000
 STIFFNESS = np.array(
     [[40, 12, 11, 0, 0, 0], [12, 40, 11, 0, 0, 0], [11, 11, 30, 0, 0, 0],
      [0, 0, 0, 8, 0, 0], [0, 0, 0, 0, 8, 0], [0, 0, 0, 0, 0, 14]]
