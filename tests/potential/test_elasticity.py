@@ -44,10 +44,10 @@ def off_centre():
 
 @pytest.mark.parametrize("relaxed", [True, False])
 def test_against_the_calculator(off_centre, relaxed):
-    """Three columns of a tetragonal state, with and without relaxed atoms, and that these differ."""
+    """Two columns of a tetragonal state, with and without relaxed atoms, and that these differ."""
     potential, state = off_centre
     assert abs(np.diff(state.displacements[:, 2, 0])) > 0.1
-    found, columns = elastic_stiffness(potential, state, relaxed), [0, 2, 4]
+    found, columns = elastic_stiffness(potential, state, relaxed), [0, 4]
     expected = by_finite_differences(potential, state, columns, relaxed)
     np.testing.assert_allclose(found[:, columns], expected, atol=2e-4 * abs(expected).max())
     assert abs(found - elastic_stiffness(potential, state, not relaxed)).max() > 0.05 * abs(found).max()
