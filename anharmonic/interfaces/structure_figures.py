@@ -30,7 +30,7 @@ def draw_structures(found, path):
     """
     if not found:
         raise AnharmonicError("a figure of structures takes at least one, found none")
-    with figure(path, PAGE, 0.4 + 2.35 * len(found)) as drawing:
+    with figure(path, PAGE, 0.8 + 2.4 * len(found)) as drawing:
         rows = drawing.subplots(len(found), 3, squeeze=False)
         for row, (title, average) in zip(rows, found, strict=True):
             positions, tensors = _atoms(average)

@@ -11,6 +11,7 @@ from anharmonic.conventions import VOIGT
 from anharmonic.files import replacing
 from anharmonic.interfaces.cif import write_cif
 from anharmonic.interfaces.structure_figures import draw_structures
+from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
 from anharmonic.interfaces.thermodynamics_figures import draw_pair_distributions, draw_thermodynamics
 from anharmonic.sweep.recorded import RecordedRun, open_run
 from anharmonic.sweep.structures import ADVICE, pair_distributions, structures
@@ -123,6 +124,11 @@ def write_analysis(found: RunAnalysis, folder):
         _write_rows(folder / "pair_distribution.csv", list(_pair_rows(found)))
         written.append("pair_distribution.csv")
         drawings["pair_distribution"] = lambda p: draw_pair_distributions(found.drawn_distributions, p)
+    if "transitions" in found.summary and "exchange" not in found.summary:
+        drawings |= {
+            "lattice": lambda p: draw_lattice(found.summary, p),
+            "order": lambda p: draw_order(found.summary, p),
+        }
     for name, draw in drawings.items():
         for ending in FORMATS:
             draw(folder / f"{name}.{ending}")

@@ -85,7 +85,7 @@ def test_thermo_of_a_sweep(call, swept, tmp_path):
     assert float(first["U_iso_A2"]) > 10 * float(first["U_iso_error_A2"]) > 0 and "U_xy_error_A2" in first
     pairs = {row["pair"] for row in rows_of(tmp_path / "pair_distribution.csv")}
     assert pairs == {"Cs-Cs", "Cs-Pb", "Cs-Br", "Pb-Pb", "Pb-Br", "Br-Br"}
-    for name in ("thermodynamics", "structures", "pair_distribution"):
+    for name in ("thermodynamics", "structures", "pair_distribution", "lattice", "order"):
         assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert (tmp_path / f"{name}.png").stat().st_size > 20_000
 
