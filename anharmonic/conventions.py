@@ -23,6 +23,12 @@ KINETIC = units._amu / units._e * 1e10
 COULOMB = units.Hartree * units.Bohr
 """Energy (eV) of two elementary charges one Angstrom apart."""
 
+AVOGADRO = units._Nav
+"""Atoms in a mole."""
+
+ELEMENTARY_CHARGE = units._e
+"""One eV in J."""
+
 GPA = units.GPa
 """One GPa in eV/A^3."""
 

@@ -30,13 +30,23 @@ def crystal_system(crystal, deformation):
         cubic, hexagonal, rhombohedral (trigonal where the reference is hexagonal or trigonal
         without being rhombohedral), tetragonal, orthorhombic, monoclinic or triclinic.
     """
-    deformation = np.asarray(deformation, float)
-    strain = (np.swapaxes(deformation, -1, -2) @ deformation - np.eye(3)) / 2
-    kept = _kept_operations(crystal, estimate(strain))
+    kept = _kept_operations(crystal, estimate(_strain(deformation)))
     name = _system_of_rotations(crystal.space_group.rotations[kept])
     whole = _system_of_rotations(crystal.space_group.rotations)
     is_rhombohedral = whole == "cubic" or crystal.space_group.symbol.startswith("R")
     return "rhombohedral" if name == "trigonal" and is_rhombohedral else name
+
+
+def kept_rotations(crystal, deformation):
+    """Cartesian rotations (n, 3, 3) of the reference that leave the mean strain of a series as it is."""
+    kept = _kept_operations(crystal, estimate(_strain(deformation)))
+    return crystal.space_group.cartesian_rotations(crystal.cell)[kept]
+
+
+def _strain(deformation):
+    """Green-Lagrange strain of deformation gradients (n_samples, 3, 3)."""
+    deformation = np.asarray(deformation, float)
+    return (np.swapaxes(deformation, -1, -2) @ deformation - np.eye(3)) / 2
 
 
 def _kept_operations(crystal, strain):

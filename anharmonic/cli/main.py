@@ -11,6 +11,7 @@ from anharmonic.cli.dataset.import_files import import_files
 from anharmonic.cli.dataset.info import info as dataset_info
 from anharmonic.cli.dataset.merge import merge
 from anharmonic.cli.dataset.split import split
+from anharmonic.cli.elastic import elastic
 from anharmonic.cli.exchange import exchange
 from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
@@ -18,6 +19,7 @@ from anharmonic.cli.info import info
 from anharmonic.cli.learn import learn
 from anharmonic.cli.mc import mc
 from anharmonic.cli.md import md
+from anharmonic.cli.report import report
 from anharmonic.cli.running import StoppedBySignal
 from anharmonic.cli.scan import scan
 from anharmonic.cli.screen.fingerprint import fingerprint
@@ -28,15 +30,16 @@ from anharmonic.cli.screen.perovskite import perovskite
 from anharmonic.cli.screen.similar import similar
 from anharmonic.cli.select import select
 from anharmonic.cli.sweep import sweep
+from anharmonic.cli.thermo import thermo
 from anharmonic.cli.transitions import transitions
 from anharmonic.cli.validate import validate
 from anharmonic.errors import AnharmonicError
 
 REFUSED, INTERRUPTED = 2, 130
 PANELS = {
-    "Make and check a potential": (basis, fit, select, learn, validate, scan),
+    "Make and check a potential": (basis, fit, select, learn, validate, scan, elastic),
     "Simulate": (sweep, exchange, md, mc),
-    "Look": (transitions, info, export),
+    "Look": (transitions, report, thermo, info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
 DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}

@@ -62,7 +62,8 @@ Observe = Annotated[
     str | None,
     typer.Option(
         "--observe", metavar="NAMES", rich_help_panel=OUTPUT,
-        help="Record also: stress (internal stress), correlation (of tilts between cells); parted by commas.",
+        help="Record also: stress (internal stress), correlation (of tilts between cells), sites (average structure "
+        "and displacement parameters, for `anharmonic thermo`); parted by commas.",
     ),
 ]  # fmt: skip
 MaxExtrapolation = Annotated[

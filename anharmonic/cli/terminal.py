@@ -1,16 +1,16 @@
 """What commands print: tables and text to stdout, progress and errors to stderr."""
 
-import math
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.table import Table
 
+from anharmonic.interfaces.numbers import with_error
+
 PLAIN_WIDTH = 200
 """Columns of tables that go to a file or a pipe."""
 
-ROUNDING = 1e-9
-"""An error below this share of the value is rounding, as of a cell that is fixed."""
+__all__ = ["clock", "counting", "messages", "output", "say", "show", "table", "with_error"]
 
 PLAIN = {"highlight": False, "markup": False, "emoji": False}
 """Texts come from files and users: nothing in them is markup, and 0:100:50 is no emoji."""
@@ -74,17 +74,6 @@ def show(*items):
             console.print()
         console.print(item, soft_wrap=isinstance(item, str))
         before = type(item)
-
-
-def with_error(value, error, digits=4):
-    """A value with its error in its last digits, ``5.8412(12)``; `digits` decimals if there is no error."""
-    if value is None:
-        return None
-    if not error or not math.isfinite(error) or error < ROUNDING * abs(value):
-        return f"{value:.{digits}f}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    last = round(error * 10**decimals)
-    return f"{value:.{decimals}f}({last})"
 
 
 def clock(seconds):

@@ -82,6 +82,17 @@ def site_symmetries(cell, positions, numbers, symprec):
     return found.equivalent_atoms, [cartesian[site_map[:, k] == k] for k in range(len(numbers))]
 
 
+def symmetry_dataset(cell, symprec):
+    """What spglib knows of a cell (lattice, positions, numbers) at a tolerance (A).
+
+    Raises
+    ------
+    AnharmonicError
+        If spglib finds no symmetry.
+    """
+    return _ask_spglib(spglib.get_symmetry_dataset, cell, symprec)
+
+
 def _ask_spglib(function, cell, symprec, **options):
     """Call spglib, which on failure returns None or raises: phonopy switches that for the whole process."""
     reason = "no symmetry found"

@@ -116,7 +116,7 @@ def exchange(
         progress = perform(run, file, recorded, lambda: ground_state(potential, cells), plan, on_chunk, stop)
     samples = progress.columns()
     summary = summarise_exchange(potential, cells, plan, samples, progress.notes)
-    return ExchangeResult(summary, samples, _walks(plan, samples))
+    return ExchangeResult(summary, samples, walks_of(plan, samples))
 
 
 def summarise_exchange(potential, supercell, plan, samples, notes=()):
@@ -218,7 +218,7 @@ def _warnings(plan, exchanged):
     return found
 
 
-def _walks(plan, samples):
+def walks_of(plan, samples):
     """What the figure shows of the walkers."""
     drawn = slice(None, None, -(-len(samples["walker"]) // DRAWN))
     scale, label = plan.axis

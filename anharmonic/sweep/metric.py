@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from anharmonic.crystal import Crystal, Supercell
+from anharmonic.crystal.images import Images
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,9 @@ class Metric:
 
     def images(self, displacements, deformation):
         """All symmetric images: displacements (n, n_sites, 3, n_cells) and F (n, 3, 3)."""
-        rotations, targets = self._operations
-        moved = np.einsum("oij,sjn->osin", rotations, displacements)
-        found = np.empty((*targets.shape[:2], *displacements.shape))
-        sites = self.crystal.space_group.site_map
-        for o in range(len(rotations)):
-            for t in range(targets.shape[1]):
-                for s in range(self.crystal.n_sites):
-                    found[o, t, sites[o, s]][:, targets[o, t, s]] = moved[o, s]
-        strained = rotations @ deformation @ np.swapaxes(rotations, 1, 2)
-        return found.reshape(-1, *displacements.shape), np.repeat(strained, targets.shape[1], axis=0)
+        moved = np.stack([self._images.vectors(k, displacements) for k in range(len(self._images))])
+        rotations = self._images.rotations
+        return moved, rotations @ deformation @ np.swapaxes(rotations, 1, 2)
 
     def nearest_image(self, state, to):
         """The symmetric image of `state` that is nearest to `to`; both are (displacements, F)."""
@@ -52,9 +46,5 @@ class Metric:
         return displacements[best], deformation[best]
 
     @cached_property
-    def _operations(self):
-        """Rotations (n, 3, 3) and where each of n_translations operations takes a cell: (n, t, n_sites, n_cells)."""
-        group, cells = self.crystal.space_group, self.supercell.cells
-        moved = np.einsum("oij,nj->oni", group.rotations, cells)[:, None, None]
-        targets = moved + group.shifts[:, None, :, None] + cells[None, :, None, None]
-        return group.cartesian_rotations(self.crystal.cell), self.supercell.index(targets)
+    def _images(self):
+        return Images.of_crystal(self.crystal, self.supercell)

@@ -12,7 +12,7 @@ from anharmonic.sweep.precision import check_precisions
 
 METHODS, DIRECTIONS = ("md", "mc"), ("heating", "cooling", "both")
 THERMOSTATS, BAROSTATS = ("langevin", "bussi", "nose-hoover"), ("piston", "cell-rescaling")
-OBSERVABLES = ("stress", "correlation")
+OBSERVABLES = ("stress", "correlation", "sites")
 STRIDE = {"md": 20, "mc": 4}
 CHUNK = 10
 LENGTHS = {"md": (4000, 8000), "mc": (800, 1600)}
@@ -48,7 +48,7 @@ class ChunkedPlan:
     barostat : str
         ``"piston"`` or ``"cell-rescaling"`` (MD with a flexible cell).
     observe : tuple of str
-        Observables to record besides the usual: ``"stress"``, ``"correlation"``.
+        Observables to record besides the usual: ``"stress"``, ``"correlation"``, ``"sites"``.
     snapshots : int
         Steps between snapshots; rounded up to whole chunks; 0 for none.
     seed : int

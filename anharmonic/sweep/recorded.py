@@ -1,162 +1,206 @@
-"""Runs read back from their files: what was run, and the samples of each temperature in equilibrium."""
+"""A run as its file tells it: plan, crystal, and the production samples of each temperature."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import h5py
-import jax
 import numpy as np
 
-from anharmonic.analysis import TiltModes
-from anharmonic.analysis.curves import BLOCKS, State
-from anharmonic.analysis.order_parameters import order_parameters
 from anharmonic.crystal import Configuration
-from anharmonic.errors import FileFormatError
+from anharmonic.errors import AnharmonicError, FileFormatError
 from anharmonic.records import DAMAGE, read_record
-from anharmonic.sampling.runfile import FORMAT, STRUCTURES, VERSION
-from anharmonic.sampling.series import Series
-from anharmonic.sweep.exchange_plan import ExchangePlan
-from anharmonic.sweep.plan import SweepPlan
+from anharmonic.sampling.runfile import STRUCTURES, read_samples, read_snapshots
+from anharmonic.sweep.exchange import BOOKS
+from anharmonic.sweep.exchange_plan import LABEL, ExchangePlan
+from anharmonic.sweep.export import Snapshots
+from anharmonic.sweep.plan import ChunkedPlan, SweepPlan
+from anharmonic.sweep.result import stage_samples
+from anharmonic.sweep.simulation_plan import SimulationPlan
 
-RUN = "run.h5"
-OTHER = {"potential", "observables"}
-"""Entries of a run file's options that are no fields of its plan."""
+
+@dataclass(frozen=True)
+class RecordedPoint:
+    """What a run sampled at one temperature.
+
+    Attributes
+    ----------
+    temperature : float
+        K.
+    label : str
+        Direction of a sweep; ``equilibrium`` for a replica.
+    pressure : float
+        eV/A^3.
+    tension : ndarray, shape (3, 3)
+        Deviatoric stress, eV/A^3; see `anharmonic.sampling.Conditions`.
+    samples : mapping of ndarray
+        Production samples by name, (n_samples, ...).
+    frames : tuple of int
+        Numbers of its snapshots in the run.
+    """
+
+    temperature: float
+    label: str
+    pressure: float
+    tension: np.ndarray
+    samples: dict = field(repr=False)
+    frames: tuple = ()
+
+    @property
+    def name(self):
+        """Temperature and direction, for people."""
+        return f"{self.temperature:g} K {self.label}".strip()
+
+    def enthalpy(self, volume):
+        """U + W (n_samples,) of the supercell, eV; `volume` (A^3) is that of the undeformed supercell."""
+        deformation = self.samples["deformation"].astype(float)
+        strain = 0.5 * (np.swapaxes(deformation, 1, 2) @ deformation - np.eye(3))
+        work = self.pressure * np.linalg.det(deformation) - np.einsum("ij,nij->n", self.tension, strain)
+        return self.samples["energy"].astype(float) + volume * work
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A sweep or a replica exchange, finished or not.
+    """A run on file.
 
     Attributes
     ----------
-    path : Path
-        Of the run file.
-    plan : SweepPlan or ExchangePlan
-    potential : str
-        Name and digest.
+    folder : Path
+    options : dict
+        As the file has them.
+    plan : SweepPlan, ExchangePlan or SimulationPlan
     structure : Configuration
-        Crystal and supercell.
-    samples : mapping of ndarray
-        Columns by name, each read when it is asked for.
+        Of the crystal and supercell.
+    points : tuple of RecordedPoint
+        In the order in which they were run.
+    columns : mapping of ndarray
+        All samples of the file, by name.
     finished : bool
+    snapshots : Snapshots or None
     """
 
-    path: Path
-    plan: SweepPlan | ExchangePlan
-    potential: str
+    folder: Path
+    options: dict
+    plan: ChunkedPlan
     structure: Configuration
-    samples: object
+    points: tuple = field(repr=False)
+    columns: dict = field(repr=False)
     finished: bool
+    snapshots: Snapshots | None = field(repr=False)
 
     @property
-    def n_cells(self):
-        """Reference cells of the supercell."""
-        return self.structure.supercell.n_cells
+    def crystal(self):
+        """The reference crystal."""
+        return self.structure.crystal
 
     @property
-    def directions(self):
-        """``heating`` and ``cooling``, or ``equilibrium`` of an exchange, in the order in which they were run."""
-        return tuple(dict.fromkeys(stage.label for stage in self.plan.stages))
+    def supercell(self):
+        """The supercell."""
+        return self.structure.supercell
 
-    def states(self):
-        """``(direction, State)`` of every temperature whose production has samples enough for error bars."""
-        split = _of_exchange if isinstance(self.plan, ExchangePlan) else _of_sweep
-        modes = TiltModes.of_crystal(self.structure.crystal)
-        return [
-            (stage.label, self._state(stage, columns, modes))
-            for stage, columns in split(self.plan, self.samples)
-            if len(columns["energy"]) >= BLOCKS
-        ]
+    @property
+    def volume(self):
+        """Volume of the undeformed supercell (A^3)."""
+        return self.crystal.volume * self.supercell.n_cells
 
-    def _state(self, stage, columns, modes):
-        deformation = columns["deformation"].astype(float)
-        order = order_parameters(
-            self.structure.crystal, deformation, columns["projections"], modes, self.structure.supercell
-        )
-        volume = self.structure.crystal.volume * self.n_cells
-        return State(float(stage.temperature), enthalpies(stage, volume, columns["energy"], deformation), order)
+    @property
+    def is_exchange(self):
+        """Whether walkers come and go."""
+        return isinstance(self.plan, ExchangePlan)
+
+    @property
+    def axis(self):
+        """``(length of one sample, unit)``: ps of dynamics, passes of Monte Carlo."""
+        step, label = self.plan.axis
+        return step * self.plan.sampling.stride, "ps" if "ps" in label else "passes"
 
 
-def read_run(path):
-    """Read the run file of a sweep or a replica exchange.
+def open_run(path):
+    """Read a run.
 
     Parameters
     ----------
     path : path
-        The file, or the folder with its ``run.h5``.
+        A run file, or the folder of one.
 
     Raises
     ------
+    AnharmonicError
+        If there is none, it has no finished temperature, or it is a ramp.
     FileFormatError
-        If it is none, damaged, or of something else.
+        If it is damaged, or no run file.
     """
-    path = Path(path) / RUN if Path(path).is_dir() else Path(path)
-    if not path.is_file():
-        raise FileFormatError(f"no run file at {path}; give the --out folder of a sweep or exchange, or its {RUN}")
+    path = Path(path)
+    file = path / "run.h5" if path.is_dir() else path
+    if not file.is_file():
+        raise AnharmonicError(f"no run file at {file}: give the folder of a sweep, an exchange, md or mc")
     try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
-                raise FileFormatError(f"{path} is no run file of version {VERSION}")
-            options, finished = json.loads(file.attrs["options"]), bool(file.attrs["finished"])
-            structure = read_record(file["structure"], STRUCTURES)
-            samples = Series.of_file(path, file, "samples").columns()
-    except FileFormatError:
-        raise
+        options, samples = read_samples(file)
+        with h5py.File(file, "r") as opened:
+            structure = read_record(opened["structure"], STRUCTURES)
+            finished = bool(opened.attrs["finished"])
+        plan = _plan(options)
     except DAMAGE as error:
-        raise FileFormatError(f"{path} is no run file, or damaged ({error})") from error
-    return RecordedRun(path, _plan_of(path, options), options["potential"], structure, samples, finished)
+        if isinstance(error, AnharmonicError):
+            raise
+        raise FileFormatError(f"{file} is no run file of this version, or is damaged: {error}") from None
+    if any(stage.end is not None for stage in plan.stages):
+        raise AnharmonicError(f"{file} is a run along a ramp: it has no equilibrium to analyse")
+    snapshots = _snapshots(file, options)
+    points = tuple(
+        _replicas(plan, samples) if isinstance(plan, ExchangePlan) else _stages(plan, samples, snapshots, finished)
+    )
+    if not points:
+        raise AnharmonicError(f"{file} has not finished any temperature yet: continue it first")
+    return RecordedRun(file.parent, options, plan, structure, points, samples, finished, snapshots)
 
 
-def enthalpies(stage, volume, energies, deformation):
-    """``U + W`` (n,) in eV: the energies, and the work against the stress of a stage.
-
-    Parameters
-    ----------
-    stage : Stage
-    volume : float
-        Of the undeformed supercell, A^3.
-    energies : array_like, shape (n,)
-        eV.
-    deformation : array_like, shape (n, 3, 3)
-    """
-    conditions, _ = stage.conditions("float32")
-    energies = np.asarray(energies, float)
-    if not np.any(conditions.pressure) and not np.any(conditions.tension):
-        return energies
-    work = jax.vmap(lambda f: conditions.work(volume, f))(np.asarray(deformation, "float32"))
-    return energies + np.asarray(work, float)
-
-
-def _plan_of(path, options):
-    """The plan that a run file's options are those of."""
-    kinds = {"direction": SweepPlan, "swap_stride": ExchangePlan}
-    kind = next((kinds[name] for name in kinds if name in options), None)
-    if kind is None:
-        raise FileFormatError(f"{path} is a run at one condition; a sweep or a replica exchange is wanted here")
-    return kind(**{name: _tuples(value) for name, value in options.items() if name not in OTHER})
+def _plan(options):
+    """The plan that the options of a run file describe."""
+    kind = SweepPlan if "direction" in options else ExchangePlan if "swap_stride" in options else SimulationPlan
+    known = {f.name for f in fields(kind)}
+    return kind(**{name: _tuples(value) for name, value in options.items() if name in known})
 
 
 def _tuples(value):
-    """JSON's lists as the tuples that they were."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _of_sweep(plan, samples):
-    """``(stage, columns)`` of each temperature that has production samples."""
-    numbers, production = samples["stage"], samples["production"].astype(bool)
-    for k, stage in enumerate(plan.stages):
-        chosen = np.flatnonzero((numbers == k) & production)
-        if len(chosen):
-            yield stage, _picked(samples, lambda values, c=chosen: values[c[0] : c[-1] + 1])
+def _snapshots(file, options):
+    try:
+        series = read_snapshots(file)[2]
+    except FileFormatError:
+        return None
+    return Snapshots(series, options["timestep"] if options["method"] == "md" else None)
 
 
-def _of_exchange(plan, samples):
-    """``(stage, columns)`` of each replica."""
-    production = samples["production"].astype(bool)
+def _stages(plan, samples, snapshots, finished):
+    """Temperatures that are done, one after the other."""
+    last = int(samples["stage"][-1])
+    n_last = int((samples["production"] & (samples["stage"] == last)).sum())
+    complete = finished or n_last >= plan.stages[last].production * plan.sampling.chunk
+    frames = _frames(snapshots, len(plan.stages))
+    for k, stage in enumerate(plan.stages[: last + complete]):
+        tension = np.zeros((3, 3)) if stage.tension is None else np.asarray(stage.tension)
+        found = stage_samples(samples, k)
+        yield RecordedPoint(stage.temperature, stage.label, stage.pressure, tension, found, frames[k])
+
+
+def _frames(snapshots, n_stages):
+    """Numbers of the snapshots of production by stage."""
+    if snapshots is None:
+        return [()] * n_stages
+    stage, production = (snapshots.series.read(name) for name in ("stage", "production"))
+    return [tuple(np.flatnonzero((stage == k) & production).tolist()) for k in range(n_stages)]
+
+
+def _replicas(plan, samples):
+    """Replicas of an exchange, as far as they are."""
+    production = samples["production"]
+    if production.sum() < 2:
+        return
+    columns = {name: values[production] for name, values in samples.items() if name not in BOOKS}
     for k in range(plan.n_replicas):
-        yield plan.replica(k), _picked(samples, lambda values, k=k: values[production][:, k])
-
-
-def _picked(samples, pick):
-    return {name: pick(samples[name]) for name in ("energy", "deformation", "projections")}
+        stage = plan.replica(k)
+        tension = np.zeros((3, 3)) if stage.tension is None else np.asarray(stage.tension)
+        own = {name: values[:, k] for name, values in columns.items()}
+        yield RecordedPoint(stage.temperature, LABEL, stage.pressure, tension, own)

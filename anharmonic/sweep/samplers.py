@@ -16,11 +16,12 @@ from anharmonic.sampling.conditions import strain_modes
 from anharmonic.sampling.monte_carlo import MonteCarlo
 from anharmonic.sampling.observables import Correlation, KineticStress, Observer, PotentialStress
 from anharmonic.sampling.run import Run
+from anharmonic.sampling.site_moments import LayerRotations, SiteMoments
 from anharmonic.sweep.precision import precision_criterion
 
 RESERVED = {"deformation", "projections", "stage", "production", "temperature", "pressure", "tension", "energy"}
 RESERVED |= {"extrapolation", "extrapolation_mean", "extrapolation_share"}
-RESERVED |= {"kinetic_temperature", "conserved", "stress", "kinetic_stress", "correlation"}
+RESERVED |= {"kinetic_temperature", "conserved", "stress", "kinetic_stress", "correlation", "sites", "layers"}
 """Names of columns that observables of one's own may not have."""
 
 
@@ -120,6 +121,10 @@ def _observer(crystal, supercell, plan, observables):
                 "the correlation of tilts between cells needs a perovskite, and even numbers of cells along the axes"
             )
         found["correlation"] = Correlation.of_projections(projections, supercell, dtype=plan.dtype)
+    if "sites" in plan.observe:
+        found["sites"] = SiteMoments.of_supercell(supercell)
+        layers = layer_rotations(crystal, supercell, plan.dtype)
+        found |= {} if layers is None else {"layers": layers}
     return Observer(projections.astype(plan.dtype), found | observables)
 
 
@@ -129,6 +134,16 @@ def tilt_projections(crystal, supercell):
     if modes is None:
         return np.zeros((0, crystal.n_sites, 3, supercell.n_cells))
     return np.nan_to_num(modes.projection(supercell))
+
+
+def layer_rotations(crystal, supercell, dtype="float32"):
+    """What records the rotations of octahedra by layers; None without tilts, or if the supercell holds no layers."""
+    modes = TiltModes.of_crystal(crystal)
+    if modes is None or np.count_nonzero(supercell.matrix - np.diag(np.diag(supercell.matrix))):
+        return None
+    n_layers = np.array(supercell.shape)
+    weights = np.nan_to_num(modes.projection(supercell))[:3] * n_layers[:, None, None, None]
+    return LayerRotations(weights.astype(dtype), supercell.cells.T.astype(np.int32), int(n_layers.max()))
 
 
 class Microcanonical(eqx.Module):

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from anharmonic.analysis.curves import curves
+from anharmonic.analysis import TiltModes
+from anharmonic.analysis.curves import BLOCKS, State, curves
+from anharmonic.analysis.order_parameters import order_parameters
 from anharmonic.analysis.routes import ALL, orders, transition
 from anharmonic.analysis.statistics import SHORT, correlation_time
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
-from anharmonic.sweep.recorded import read_run
+from anharmonic.sweep.exchange_plan import ExchangePlan
+from anharmonic.sweep.plan import SweepPlan
+from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.result import plain, write_summary
 
 
@@ -69,10 +73,10 @@ def transitions(runs, on_curve=lambda done, total: None):
     FileFormatError
         If a path leads to no run.
     """
-    recorded = [read_run(path) for path in runs]
+    recorded = [open_run(path) for path in runs]
     _check_alike(recorded)
     states = _by_direction_and_size(recorded)
-    found, sizes = defaultdict(dict), sorted({r.n_cells for r in recorded})
+    found, sizes = defaultdict(dict), sorted({r.structure.supercell.n_cells for r in recorded})
     jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
     if not jobs:
         raise AnharmonicError("no run has two temperatures with samples enough for error bars: run longer")
@@ -82,7 +86,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     on_curve(len(jobs), len(jobs))
     names = _names(states[ALL])
     record = {
-        "potential": recorded[0].potential.split()[0],
+        "potential": recorded[0].options["potential"].split()[0],
         "runs": [_head(r) for r in recorded],
         "transitions": [t for name in names if (t := transition(name, found))],
         "without": [name for name in names if not orders(found[ALL], name)],
@@ -102,37 +106,59 @@ def _by_direction_and_size(recorded):
     """States by direction (and all together) and number of cells."""
     found = defaultdict(lambda: defaultdict(list))
     for run in recorded:
-        for direction, state in run.states():
-            found[ALL][run.n_cells].append(state)
-            if len({d for r in recorded for d in r.directions}) > 1:
-                found[direction][run.n_cells].append(state)
+        for direction, state in _states(run):
+            found[ALL][run.structure.supercell.n_cells].append(state)
+            if len({d for r in recorded for d in _directions(r)}) > 1:
+                found[direction][run.structure.supercell.n_cells].append(state)
     if not found:
         raise AnharmonicError("no temperature of these runs has samples enough for error bars: run longer")
     return found
 
 
+def _states(run):
+    """``(direction, State)`` of every temperature whose production has samples enough for error bars."""
+    crystal, supercell = run.crystal, run.supercell
+    modes = TiltModes.of_crystal(crystal)
+    for point in run.points:
+        if len(point.samples["energy"]) >= BLOCKS:
+            series = point.samples["deformation"], point.samples["projections"]
+            order = order_parameters(crystal, *series, modes, supercell)
+            yield point.label, State(float(point.temperature), point.enthalpy(run.volume), order)
+
+
+def _directions(run):
+    """``heating`` and ``cooling``, or ``equilibrium`` of an exchange, in the order in which they were run."""
+    return tuple(dict.fromkeys(stage.label for stage in run.plan.stages))
+
+
 def _check_alike(recorded):
-    """One potential, one pressure."""
+    """Sweeps and exchanges of one potential at one pressure."""
     if not recorded:
         raise AnharmonicError("no runs: give the --out folder of one sweep or exchange, or of several")
+    for run in recorded:
+        if not isinstance(run.plan, SweepPlan | ExchangePlan):
+            raise AnharmonicError(
+                f"{run.folder} is a run at one condition; a sweep or a replica exchange is wanted here: "
+                "`anharmonic sweep` with several --temperatures"
+            )
     for what, key in (
-        ("potentials", lambda r: r.potential),
+        ("potentials", lambda r: r.options["potential"]),
         ("pressures (GPa)", lambda r: r.plan.pressure_GPa),
         ("stresses (GPa)", lambda r: r.plan.stress_GPa),
     ):
         values = sorted({str(key(r)) for r in recorded})
         if len(values) > 1:
-            listed = "; ".join(f"{r.path}: {key(r)}" for r in recorded)
+            listed = "; ".join(f"{r.folder}: {key(r)}" for r in recorded)
             raise AnharmonicError(f"runs of different {what} have no transition in common: {listed}")
 
 
 def _head(run):
     """A line about a run."""
     return {
-        "file": str(run.path),
-        "n_cells": run.n_cells,
-        "n_atoms": run.structure.crystal.n_sites * run.n_cells,
-        "directions": list(run.directions),
+        "file": str(run.folder),
+        "n_cells": run.structure.supercell.n_cells,
+        "n_atoms": run.structure.crystal.n_sites * run.structure.supercell.n_cells,
+        "directions": list(_directions(run)),
         "method": run.plan.method,
         "temperatures_K": [min(run.plan.temperatures), max(run.plan.temperatures), len(run.plan.temperatures)],
         "steps_per_temperature": run.plan.production,
@@ -142,7 +168,7 @@ def _head(run):
 
 def _warnings(recorded, found, states):
     """What a reader should know."""
-    words = [f"{r.path} is not finished: what it has is used" for r in recorded if not r.finished]
+    words = [f"{r.folder} is not finished: what it has is used" for r in recorded if not r.finished]
     for n, c in sorted(found[ALL].items()):
         if len(c.gaps):
             words.append(_gaps(n, c))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from anharmonic.conventions import BOLTZMANN
-from anharmonic.sweep.recorded import enthalpies, read_run
+from anharmonic.sweep.recorded import open_run
+from anharmonic.sweep.transitions import _states
 
 TEMPERATURES = "270:330:15"
 SHORT = ("--equilibration", 200, "--production", 3200, "--quiet")
@@ -56,20 +57,14 @@ def with_order(source, folder, n_cells, seed):
 
 
 def test_states_are_what_was_recorded(plain):
-    """Production of each temperature in its direction; the enthalpy is the energy without stress, more with."""
-    run = read_run(plain)
-    states = run.states()
-    assert [direction for direction, _ in states] == ["heating"] * 5 + ["cooling"] * 5 and run.finished
+    """Production of each temperature in its direction, with tilts and strains."""
+    states = list(_states(open_run(plain)))
+    assert [direction for direction, _ in states] == ["heating"] * 5 + ["cooling"] * 5
     with h5py.File(plain / "run.h5") as file:
         chosen = (file["samples/stage"][:] == 7) & file["samples/production"][:]
         np.testing.assert_array_equal(states[7][1].enthalpy, file["samples/energy"][:][chosen].astype(float))
-        deformation = file["samples/deformation"][:][chosen]
-    assert states[7][1].temperature == 300.0 and set(states[7][1].order) == {
-        "in-phase tilts", "anti-phase tilts", "strain Eg", "strain T2g",
-    }  # fmt: skip
-    pressed = type(run.plan)(supercell=(2, 2, 2), temperatures=(300.0,), pressure_GPa=1.0).stages[0]
-    work = enthalpies(pressed, 8 * 200.0, np.zeros(len(deformation)), deformation)
-    np.testing.assert_allclose(work, 1600 * np.linalg.det(deformation) / 160.21766, rtol=1e-5)
+    names = {"in-phase tilts", "anti-phase tilts", "strain Eg", "strain T2g"}
+    assert states[7][1].temperature == 300.0 and set(states[7][1].order) == names
 
 
 def test_no_transition(call, plain, tmp_path):

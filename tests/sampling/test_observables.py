@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from anharmonic.analysis import TiltModes
-from anharmonic.conventions import KINETIC
+from anharmonic.conventions import KINETIC, VOIGT
 from anharmonic.crystal import Supercell
 from anharmonic.evaluation import Evaluator
 from anharmonic.potential.potential import precision
 from anharmonic.sampling.observables import Correlation, KineticStress, Observer, PotentialStress, axis_offsets
+from anharmonic.sampling.site_moments import SiteMoments
+from anharmonic.sweep.samplers import layer_rotations
 
 
 class State(eqx.Module):
@@ -102,3 +104,32 @@ def test_observer_takes_functions_of_ones_own(springs, state):
     graded = {"extrapolation", "extrapolation_mean", "extrapolation_share"}
     assert set(found) == {"deformation", "projections", "largest"} | graded
     assert found["largest"] == abs(small.displacements).max()
+
+
+def test_moments_of_sites_are_averages_over_cells(springs):
+    """Folded onto 2x2x2 of a 4x2x2 supercell: means of u and u u over the cells that a shift by two makes equal."""
+    supercell = Supercell.from_matrix([4, 2, 2])
+    u = np.random.default_rng(0).normal(size=(5, 3, 16))
+    found = np.asarray(SiteMoments.of_supercell(supercell)(State(u, np.eye(3), None), None))
+    folded = supercell.cells % 2
+    for n, cell in enumerate(np.ndindex(2, 2, 2)):
+        chosen = u[..., (folded == cell).all(axis=1)]
+        assert chosen.shape[-1] == 2
+        np.testing.assert_allclose(found[:, :3, n], chosen.mean(axis=-1), atol=1e-6)
+        for k, (i, j) in enumerate(VOIGT):
+            np.testing.assert_allclose(found[:, 3 + k, n], (chosen[:, i] * chosen[:, j]).mean(axis=-1), atol=1e-6)
+
+
+def test_rotations_of_layers(springs):
+    """Layers of a tilted crystal turn alike (in-phase) or in turns (anti-phase); one layer turned back shows."""
+    supercell, modes = Supercell.from_matrix([2, 4, 2]), TiltModes.of_crystal(springs.crystal)
+    rotations = layer_rotations(springs.crystal, supercell, "float64")
+    u = modes.displacements((0, 6, 0), (4, 0, 0), supercell)
+    angles = np.degrees(np.arctan(rotations(State(u, np.eye(3), None), None)))
+    np.testing.assert_allclose(angles[1], [6, 6, 6, 6], atol=1e-4)
+    np.testing.assert_allclose(abs(angles[0]), [4, 4, 0, 0], atol=1e-4)
+    assert angles[0, 0] == pytest.approx(-angles[0, 1], abs=1e-4) and abs(angles[2]).max() < 1e-4
+    u[..., supercell.cells[:, 1] == 2] *= -1
+    angles = np.degrees(np.arctan(rotations(State(u, np.eye(3), None), None)))
+    np.testing.assert_allclose(angles[1], [6, 6, -6, 6], atol=1e-4)
+    assert layer_rotations(springs.crystal, Supercell.from_matrix([[2, 2, 0], [-2, 2, 0], [0, 0, 2]])) is None

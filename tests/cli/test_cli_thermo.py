@@ -1,0 +1,211 @@
+"""``anharmonic thermo`` and ``anharmonic report`` on runs of the command line."""
+
+import base64
+import csv
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import ase.io
+import numpy as np
+import pytest
+import spglib
+
+from anharmonic.analysis.average_structure import isotropic
+from anharmonic.sweep.recorded import open_run
+from anharmonic.sweep.structures import average_of
+
+LENGTHS = "--equilibration", 200, "--production", 3000
+SIZE = "--supercell", 2, 2, 2
+RECORDED = "--observe", "sites", "--snapshots", 200
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folder in which each test module keeps its runs."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture
+def swept(call, springs, runs):
+    """Folder of a sweep with everything recorded."""
+    folder = runs / "sweep"
+    if not folder.exists():
+        temperatures = "--temperatures", "100,200", "--out", folder
+        assert call("sweep", springs, *SIZE, *temperatures, *LENGTHS, *RECORDED).code == 0
+    return folder
+
+
+def rows_of(path):
+    """Lines of a CSV as dictionaries."""
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+class Sources(HTMLParser):
+    """What a page refers to, and whether its tags are closed."""
+
+    VOID = {"meta", "link", "img", "br"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for name, value in attrs if name in ("src", "href", "action", "srcset")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_thermo_of_a_sweep(call, swept, tmp_path):
+    """Tables on the screen; JSON, CSV, CIF and figures with units and errors."""
+    done = call("thermo", swept, "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert "k_B/atom" in done.out and "elastic constants (GPa)" in done.out and "Pm-3m" in done.out
+    record = json.loads((tmp_path / "thermodynamics.json").read_text())
+    assert len(record["points"]) == 2 and len(record["intervals"]) == 1 and len(record["structures"]) == 2
+    for p in record["points"]:
+        assert 1.5 < p["heat_capacity_kB_per_atom"] < 6 and p["heat_capacity_error_kB_per_atom"] > 0
+        assert abs(p["heat_capacity_J_per_mol_K"] / p["heat_capacity_kB_per_atom"] - 5 * 8.314463) < 1e-3
+        assert p["a_A"] == pytest.approx(5.87, abs=0.1) and p["born_stable"]
+    rows = rows_of(tmp_path / "thermodynamics.csv")
+    assert [float(row["temperature_K"]) for row in rows] == [100, 200]
+    assert float(rows[1]["C12_GPa"]) == record["points"][1]["elastic_constants_GPa"][0][1]
+    assert {"volume_A3_per_cell", "thermal_expansion_xx_1e-6_per_K", "C11_error_GPa"} <= set(rows[0])
+    first = rows_of(tmp_path / "displacement_parameters.csv")[0]
+    assert float(first["U_iso_A2"]) > 10 * float(first["U_iso_error_A2"]) > 0 and "U_xy_error_A2" in first
+    pairs = {row["pair"] for row in rows_of(tmp_path / "pair_distribution.csv")}
+    assert pairs == {"Cs-Cs", "Cs-Pb", "Cs-Br", "Pb-Pb", "Pb-Br", "Br-Br"}
+    for name in ("thermodynamics", "structures", "pair_distribution", "lattice", "order"):
+        assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert (tmp_path / f"{name}.png").stat().st_size > 20_000
+
+    check_cif(tmp_path / "structures" / "100-K-heating.cif", record["structures"][0])
+
+
+def check_cif(path, record):
+    """ASE reads the cell that spglib names, with the parameters of the table."""
+    atoms = ase.io.read(path)
+    cell = atoms.cell[:], atoms.get_scaled_positions(), atoms.numbers
+    assert spglib.get_symmetry_dataset(cell, 1e-3).international == record["space_group"] == "Pm-3m"
+    assert atoms.get_chemical_formula(mode="metal") == "CsPbBr3" or len(atoms) == 5
+    text = path.read_text()
+    lead = next(line.split() for line in text.splitlines() if line.startswith("Pb1 Pb"))
+    expected = next(a["U_iso_A2"] for a in record["atoms"] if a["species"] == "Pb")
+    assert float(lead[5]) == pytest.approx(expected, abs=2e-5)
+    aniso = next(line.split() for line in text.splitlines() if line.startswith("Pb1 ") and " Pb " not in line)
+    assert sum(map(float, aniso[1:4])) / 3 == pytest.approx(expected, abs=2e-5)
+
+
+def test_report_holds_everything(call, swept, tmp_path):
+    """One file that refers to nothing outside itself: answers, figures as SVG, tables, provenance."""
+    path = tmp_path / "report.html"
+    done = call("report", swept, "--out", path)
+    assert done.code == 0 and "cubic" in done.out, done.err
+    text = path.read_text()
+    page = Sources(text)
+    assert not page.open
+    images = [source for source in page.found if source.startswith("data:image/svg+xml;base64,")]
+    assert len(images) == 5
+    assert all(source.startswith(("data:", "#")) for source in page.found)
+    assert "url(" not in text and "@import" not in text and "<script" not in text
+    for image in images:
+        assert ElementTree.fromstring(base64.b64decode(image.split(",")[1])).tag.endswith("svg")
+    assert "On heating springs is cubic (a0a0a0, Pm-3m) from 100 to 200 K." in text
+    assert "no transition was found between 100 and 200 K" in text
+    for word in ("sha256", "jax", "spglib", "springs", "U_iso", "Doubts"):
+        assert word in text
+
+
+def test_snapshots_give_the_same_structures(swept):
+    """Where moments of sites were not recorded, snapshots serve: the same parameters, with larger errors."""
+    run = open_run(swept)
+    point = run.points[0]
+    bare = {name: values for name, values in point.samples.items() if name != "sites"}
+    recorded, found = average_of(run, point), average_of(run, replace(point, samples=bare))
+    assert found.symmetry.international == recorded.symmetry.international
+    pairs = zip(recorded.displacement_parameters(), found.displacement_parameters(), strict=True)
+    for (_, first), (_, second) in pairs:
+        (value, error), (other, uncertain) = isotropic(first), isotropic(second)
+        assert abs(value - other) < 4 * np.hypot(error, uncertain) < 0.7 * value
+    assert average_of(run, replace(point, samples=bare, frames=())) is None
+
+
+@pytest.mark.slow
+def test_the_command_of_a_report_repeats_the_run(call, swept, springs, tmp_path):
+    """With the same folder it is the run that is there: nothing differs and nothing is done again."""
+    path = tmp_path / "report.html"
+    assert call("report", swept, "--out", path).code == 0
+    words = shlex.split(re.search(r"<pre>anharmonic (.*?)</pre>", path.read_text(), re.DOTALL)[1])
+    before = (swept / "run.h5").read_bytes()
+    done = call(*(str(springs) if w == "springs" else w for w in words), "--out", swept)
+    assert done.code == 0, done.err
+    assert (swept / "run.h5").read_bytes() == before
+
+
+def test_runs_that_recorded_less(call, springs, tmp_path):
+    """No sites, no snapshots: what is missing is said, with the options that record it; fixed cells have no strain."""
+    folder = tmp_path / "mc"
+    options = "--temperature", 200, "--ensemble", "nvt", "--snapshots", 0, "--equilibration", 40, "--production", 400
+    assert call("mc", springs, *SIZE, *options, "--out", folder).code == 0
+    done = call("thermo", folder)
+    assert done.code == 0, done.err
+    assert "--observe sites" in done.out and "--snapshots" in done.out
+    point = json.loads((folder / "thermodynamics.json").read_text())["points"][0]
+    assert "elastic_constants_GPa" not in point and "thermal_expansion_1e-6_per_K" not in point
+    assert point["heat_capacity_kB_per_atom"] > 1.5
+    assert call("report", folder).code == 0 and (folder / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_exchanges(call, springs, tmp_path):
+    """A replica exchange: every replica is a temperature; the report has its figure."""
+    folder = tmp_path / "exchange"
+    options = "--temperatures", "200,220,240", "--observe", "sites", "--method", "mc"
+    lengths = "--equilibration", 40, "--production", 400
+    assert call("exchange", springs, *SIZE, *options, *lengths, "--out", folder).code == 0
+    done = call("report", folder)
+    assert done.code == 0, done.err
+    text = (folder / "report.html").read_text()
+    assert "In equilibrium springs is cubic" in text and "Two walkers" in text
+
+
+def test_refusals(call, springs, tmp_path):
+    """What is no run is refused in words."""
+    done = call("thermo", tmp_path / "nothing")
+    assert done.code == 2 and "no run file" in done.err
+    done = call("report", springs)
+    assert done.code == 2 and "no run file" in done.err
+
+
+@pytest.mark.slow
+def test_ramps_are_refused(call, springs, tmp_path):
+    """They have no equilibrium."""
+    ramp = "--temperature", 100, "--to", 200, "--equilibration", 200, "--production", 400
+    assert call("md", springs, *SIZE, *ramp, "--out", tmp_path / "ramp").code == 0
+    done = call("thermo", tmp_path / "ramp")
+    assert done.code == 2 and "ramp" in done.err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")
+def test_report_in_a_browser(call, swept, tmp_path):
+    """Chromium without a network draws the page, all images with a size."""
+    path = tmp_path / "report.html"
+    assert call("report", swept, "--out", path).code == 0
+    check = "<script>document.title = [...document.images].map(i => i.naturalWidth > 0).join()</script></body>"
+    (tmp_path / "checked.html").write_text(path.read_text().replace("</body>", check))
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=5000", "--dump-dom"]
+    command = ["chromium", *options, (tmp_path / "checked.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "<title>true,true,true,true,true</title>" in done.stdout
