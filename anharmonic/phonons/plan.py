@@ -72,12 +72,16 @@ class PhononPlan:
             return float(self.timestep)
         return float(min(LONGEST_TIMESTEP, np.floor(1e4 / (STEPS_PER_PERIOD * fastest)) / 10))
 
+    def seed_at(self, temperature):
+        """Of the random numbers at a temperature (K): errors at different ones have nothing in common."""
+        return self.seed + int(round(100 * temperature))
+
     def cell_options(self, temperature, fastest):
         """Options of the simulation that finds the mean cell."""
         return {
-            "temperatures": (temperature,), "ensemble": "npt", "pressure_GPa": self.pressure_GPa, "seed": self.seed,
-            "dtype": self.dtype, "timestep": self.timestep_for(fastest), "equilibration": self.equilibration,
-            "production": 2 * self.equilibration,
+            "temperatures": (temperature,), "ensemble": "npt", "pressure_GPa": self.pressure_GPa,
+            "seed": self.seed_at(temperature), "dtype": self.dtype, "timestep": self.timestep_for(fastest),
+            "equilibration": self.equilibration, "production": 2 * self.equilibration,
         }  # fmt: skip
 
     def motion(self, temperature, deformation, wave_vectors, fastest):
@@ -88,8 +92,8 @@ class PhononPlan:
         return MotionPlan(
             supercell=self.supercell, temperature=float(temperature), deformation=_nested(deformation),
             wave_vectors=_nested(wave_vectors), segments=self.segments, stride=stride, settling=self.equilibration,
-            equilibration=max(1, self.equilibration // 4), production=steps, timestep=timestep, seed=self.seed,
-            snapshots=-(-steps // SNAPSHOTS), dtype=self.dtype,
+            equilibration=max(1, self.equilibration // 4), production=steps, timestep=timestep,
+            seed=self.seed_at(temperature), snapshots=-(-steps // SNAPSHOTS), dtype=self.dtype,
         )  # fmt: skip
 
 

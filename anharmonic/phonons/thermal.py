@@ -27,7 +27,7 @@ class ThermalPhonons:
     record : dict
         What is written of them; frequencies in THz.
     spectra : dict
-        By label of the special point, as of `spectra_at`.
+        By label of the special point, as of `spectra_at`. The ``set`` of a soft mode is its column there.
     """
 
     fit: EffectiveFit
@@ -53,6 +53,11 @@ def thermal_phonons(motion, fit_force_constants, harmonic, points, temperature):
     Returns
     -------
     ThermalPhonons
+
+    Raises
+    ------
+    AnharmonicError
+        If the sample is too small.
     """
     cells = motion.cells
     displacements, forces = cells.to_atoms(motion.displacements), cells.to_atoms(motion.forces)
@@ -147,5 +152,6 @@ def _soft_mode(point, vectors, motion, fit, harmonic, spectra):
         "frequency_THz": float(value),
         "error_THz": float(error),
         **{name: float(spectra[name][own]) for name in spectra if name.endswith("THz")},
+        "set": int(own),
         "frozen_share": float(np.mean(means) * vectors.shape[1] / (abs(amplitudes) ** 2).sum(1).mean()),
     }
