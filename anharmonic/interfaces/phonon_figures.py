@@ -16,23 +16,25 @@ def draw_bands(curves, path):
     Parameters
     ----------
     curves : dict of dict
-        By name, such as "harmonic" or "500 K": ``segments`` and ``dos`` as of `anharmonic.phonons.points.bands`.
+        By name, such as "harmonic" or "500 K": ``segments`` and ``dos`` as of `anharmonic.phonons.points.bands`. All
+        are drawn over the path of the first: cells of other temperatures have slightly other ones.
     path : path-like
         png, pdf or svg.
     """
     with figure(path, PAGE, 3.4) as drawing:
         widths = {"width_ratios": (1, DENSITY_WIDTH)}
         axes, beside = drawing.subplots(1, 2, sharey=True, gridspec_kw=widths)
+        path_segments = next(iter(curves.values()))["segments"]
         for colour, (name, found) in zip(COLOURS, curves.items(), strict=False):
-            for k, segment in enumerate(found["segments"]):
-                lines = axes.plot(segment["distance"], segment["frequency"], color=colour, lw=0.9)
+            for k, (segment, along) in enumerate(zip(found["segments"], path_segments, strict=True)):
+                lines = axes.plot(along["distance"], segment["frequency"], color=colour, lw=0.9)
                 lines[0].set_label(name if k == 0 else None)
             beside.plot(found["dos"]["density"], found["dos"]["frequency"], color=colour, lw=0.9)
-        _mark_points(axes, next(iter(curves.values()))["segments"])
+        _mark_points(axes, path_segments)
         for panel in (axes, beside):
             panel.axhline(0, color=MUTED, lw=0.5, zorder=0)
         axes.set_ylabel("Frequency (THz)")
-        beside.set_xlabel("Density of states (1 / THz / cell)")
+        beside.set_xlabel("States (1 / THz / cell)")
         beside.set_xlim(left=0)
         if len(curves) > 1:
             axes.legend(loc="upper right", labelcolor=INK, frameon=True, framealpha=0.9, edgecolor="none")

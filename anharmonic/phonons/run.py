@@ -8,7 +8,7 @@ import numpy as np
 
 from anharmonic.analysis.lattice import lattice_parameters
 from anharmonic.crystal import Supercell
-from anharmonic.phonons.cells import interaction_range, is_wide_enough
+from anharmonic.phonons.cells import default_supercell, interaction_range, is_wide_enough
 from anharmonic.phonons.effective import ForceConstantFit
 from anharmonic.phonons.harmonic import hessian, phonon_cells
 from anharmonic.phonons.plan import PhononPlan
@@ -81,10 +81,10 @@ def phonons(potential, supercell=None, temperatures=(), folder=None, control=Non
         See `anharmonic.sweep.sweep`.
     """
     potential, report = load(potential), report or (lambda text: None)
+    supercell = Supercell.from_matrix(default_supercell(potential) if supercell is None else supercell)
     plan = None
     if len(temperatures):
-        shape = np.asarray(phonon_cells(potential, supercell).supercell.matrix if supercell is None else supercell)
-        matrix = Supercell.from_matrix(shape).matrix.tolist()
+        matrix = supercell.matrix.tolist()
         plan = PhononPlan(supercell=tuple(map(tuple, matrix)), temperatures=tuple(temperatures), **options)
     cells = phonon_cells(potential, supercell)
     report("harmonic force constants")
