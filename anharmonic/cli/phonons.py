@@ -47,6 +47,20 @@ Timestep = Annotated[
     ),
 ]  # fmt: skip
 Pressure = Annotated[float, typer.Option("--pressure", metavar="GPA", rich_help_panel=opt.ENSEMBLE, help="GPa.")]
+QuasiHarmonic = Annotated[
+    float | None,
+    typer.Option(
+        "--quasi-harmonic", metavar="K", rich_help_panel=opt.SYSTEM, show_default="not",
+        help="Also expand the lowest phase in the quasi-harmonic approximation, up to that temperature.",
+    ),
+]  # fmt: skip
+Sampled = Annotated[
+    Path | None,
+    typer.Option(
+        "--sampled", metavar="FILE", rich_help_panel=opt.SYSTEM,
+        help="summary.json of `anharmonic sweep`: its volumes are drawn beside the quasi-harmonic ones.",
+    ),
+]  # fmt: skip
 Out = Annotated[Path, opt.out_option("phonons.json, phonons.csv, figures, and phonopy_params.yaml for phonopy")]
 
 
@@ -60,6 +74,8 @@ def phonons(
     segments: Segments = 8,
     timestep: Timestep = None,
     pressure: Pressure = 0.0,
+    quasi_harmonic: QuasiHarmonic = None,
+    sampled: Sampled = None,
     seed: opt.Seed = 0,
     precision: opt.Precision = "float32",
     out: Out = Path("phonons"),
@@ -80,6 +96,7 @@ def phonons(
     temperatures may be added.
     """
     from anharmonic.cli.compiler import prepare_compiler
+    from anharmonic.cli.expansion import expand, read_sampled
     from anharmonic.cli.running import sampling
     from anharmonic.cli.terminal import say, show
     from anharmonic.phonons import phonons as run_phonons
@@ -88,6 +105,9 @@ def phonons(
 
     model, wanted = load(potential), opt.temperatures_of(temperatures) if temperatures else []
     cells = opt.supercell_of(supercell, matrix, required=False)
+    if quasi_harmonic is None:
+        opt.refuse({"--sampled": sampled}, "a calculation without --quasi-harmonic, beside which it is drawn")
+    volumes = None if sampled is None else read_sampled(sampled, model.crystal)
     folder = opt.output_folder(out)
     prepare_compiler()
     result = run_phonons(
@@ -97,10 +117,13 @@ def phonons(
     )  # fmt: skip
     write_files(result, folder)
     figures = draw(result, folder)
+    expanded = [] if quasi_harmonic is None else [expand(model, quasi_harmonic, cells, volumes, folder, quiet)]
+    figures += ["expansion.png", "expansion.csv"] if expanded else []
     summary = result.summary
     show(
         _harmonic_table(summary),
         *([_thermal_table(summary), _fits_table(summary)] if wanted else []),
+        *expanded,
         *(f"warning: {text}" for text in summary["warnings"]),
         f"wrote phonons.json, {', '.join(figures)} and phonopy_params.yaml files to {folder}",
     )

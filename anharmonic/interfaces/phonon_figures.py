@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib import colormaps
 
-from anharmonic.interfaces.style import COLOURS, INK, MARKERS, MUTED, PAGE, figure
+from anharmonic.interfaces.style import COLOURS, COLUMN, INK, MARKERS, MUTED, PAGE, figure
 
 GAMMA = "G"
 DENSITY_WIDTH = 0.28
@@ -92,6 +92,29 @@ def draw_spectra(spectra, path):
             axes.set_title(_symbol(label), loc="left")
         panels[0].set_ylabel("Spectral density (1 / THz)")
         panels[-1].legend(loc="upper right", labelcolor=INK)
+
+
+def draw_expansion(curves, sampled, path):
+    """Draw volumes over temperature: quasi-harmonic curves, and what was sampled.
+
+    Parameters
+    ----------
+    curves : dict of tuple of ndarray
+        Temperature (K) and volume (A^3 per reference cell) by name.
+    sampled : tuple of sequence, or None
+        Temperature and volume.
+    path : path-like
+        png, pdf or svg.
+    """
+    with figure(path, COLUMN, 2.8) as drawing:
+        axes = drawing.subplots()
+        for colour, (name, (temperature, volume)) in zip(COLOURS, curves.items(), strict=False):
+            axes.plot(temperature, volume, color=colour, label=f"quasi-harmonic, {name}")
+        if sampled is not None:
+            axes.plot(sampled[0], sampled[1], MARKERS[0], color=COLOURS[len(curves)], label="sampled")
+        axes.set(xlabel="Temperature (K)", ylabel="Volume (Å³ / reference cell)")
+        axes.set_xlim(left=0)
+        axes.legend(loc="upper left", labelcolor=INK)
 
 
 def _draw_mode(axes, points, label, names, k):
