@@ -118,7 +118,10 @@ class ForceConstantFit:
     def _solve(self, displacements, forces):
         """Compact force constants (n_primitive_atoms, n_atoms, 3, 3)."""
         self.solver.displacements, self.solver.forces = displacements, forces
-        return self.solver.solve(orders=[2], batch_size=BATCH).force_constants[2].copy()
+        rows = self.cells.representatives
+        compact = np.array_equal(self.solver.p2s_map, rows)
+        found = self.solver.solve(orders=[2], is_compact_fc=compact, batch_size=BATCH).force_constants[2]
+        return found.copy() if compact else found[rows]
 
 
 def residual(cells, force_constants, displacements, forces):

@@ -18,6 +18,9 @@ from anharmonic.phonons.thermal import ThermalPhonons, thermal_phonons
 from anharmonic.potential.library import load
 from anharmonic.sweep.result import plain
 
+SLOWEST = 1.0
+"""The fastest mode of a crystal is taken as at least that fast (THz)."""
+
 MOSTLY_ANHARMONIC = 0.5
 """Effective force constants that explain less than this share of the squared forces are worth a warning."""
 
@@ -115,7 +118,7 @@ class _Context:
 
     def at(self, temperature):
         """`ThermalPhonons` at a temperature (K)."""
-        fastest = max(frequencies_at(self.harmonic, point.q).max() for point in self.points)
+        fastest = max(SLOWEST, *(frequencies_at(self.harmonic, p.q).max() for p in special_points(self.harmonic)))
         with self._run(temperature, "cell") as options:
             deformation = mean_deformation(self.potential, self.plan, temperature, fastest, **options)
         waves = np.concatenate([point.arms for point in self.points])

@@ -5,6 +5,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
+from phonopy.harmonic.force_constants import compact_fc_to_full_fc
 
 from anharmonic.conventions import KINETIC
 from anharmonic.crystal import Supercell
@@ -39,22 +40,9 @@ def harmonic_sample(cells, force_constants, n_samples, noise=0.0, seed=0):
     """Random displacements and their forces (n_samples, n_atoms, 3), with noise on the forces (eV/A)."""
     rng = np.random.default_rng(seed)
     displacements = 0.1 * rng.normal(size=(n_samples, len(cells.sites), 3))
-    phonon = cells.with_force_constants(force_constants)
-    full = np.array([force_constants[k] for k in range(len(phonon.primitive))])
-    forces = np.zeros_like(displacements)
-    translations = cells.cells
-    for k, (site, cell) in enumerate(zip(cells.sites, translations, strict=True)):
-        shift = cells.supercell.cells[cell]
-        moved = [
-            _atom(cells, s, cells.supercell.cells[c] - shift) for s, c in zip(cells.sites, cells.cells, strict=True)
-        ]
-        forces[:, k] = -np.einsum("jab,njb->na", full[_kind(cells, site)][moved], displacements)
+    full = compact_fc_to_full_fc(cells.phonon.primitive, force_constants)
+    forces = -np.einsum("ijab,njb->nia", full, displacements)
     return displacements, forces + noise * rng.normal(size=forces.shape)
-
-
-def _atom(cells, site, cell):
-    index = cells.supercell.index(cell)
-    return int(np.flatnonzero((cells.sites == site) & (cells.cells == index))[0])
 
 
 def _kind(cells, site):
@@ -67,6 +55,22 @@ def test_harmonic_forces_give_their_force_constants(cells, exact, fit):
     np.testing.assert_allclose(found.force_constants, exact, atol=1e-8)
     assert found.explained == pytest.approx(1) and found.residual < 1e-8 and found.n_samples == 12
     assert residual(cells, 0 * exact, displacements, forces) == pytest.approx(np.sqrt((forces**2).mean()))
+
+
+def test_conventional_cells_have_primitive_phonons():
+    """A reference cell of two iron atoms: phonopy's primitive cell has one, and fits give the same force constants."""
+    crystal = builders.Crystal.from_atoms(builders.bulk("Fe", "bcc", a=2.87, cubic=True), primitive=False)
+    basis = builders.ClusterBasis(crystal, pairs=2, order=2)
+    potential = builders.polynomial(basis, [[0.0, 12.0], [0.0, 8.0]])
+    cells = phonon_cells(potential, [2, 2, 2])
+    exact = np.array(hessian(potential, cells))
+    assert exact.shape == (1, 16, 3, 3) and cells.n_primitive == 16
+    assert {point.label: len(point.arms) for point in commensurate_points(cells)}["N"] == 6
+    full = compact_fc_to_full_fc(cells.phonon.primitive, exact)
+    displacements = np.random.default_rng(0).normal(size=(9, 16, 3))
+    forces = -np.einsum("ijab,njb->nia", full, displacements)
+    found = ForceConstantFit(cells)(displacements, forces, np.repeat([0, 1, 2], 3))
+    np.testing.assert_allclose(found.force_constants, exact, atol=1e-9)
 
 
 def test_errors_are_those_of_noise(cells, exact, fit):
