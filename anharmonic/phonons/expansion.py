@@ -15,7 +15,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.phonons.harmonic import harmonic_phonons
 from anharmonic.phonons.points import MESH_LENGTH
 from anharmonic.potential.library import load
-from anharmonic.potential.relaxation import relax
+from anharmonic.potential.relaxation import SHAPE, relax
 from anharmonic.sweep.start import relaxed_phases
 
 SCALES = tuple(np.linspace(0.985, 1.03, 10))
@@ -61,7 +61,8 @@ class Expansion:
 def quasi_harmonic(potential, most, supercell=None, state=None, scales=SCALES, on_volume=None):
     """Expansion of a phase up to a temperature, by phonopy, with quantum and with classical statistics.
 
-    The cell keeps its shape, the atoms are relaxed at every volume.
+    Atoms and the shape of the cell are relaxed at every volume, without temperature: what temperature does to the shape
+    is left out.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def quasi_harmonic(potential, most, supercell=None, state=None, scales=SCALES, o
     temperatures, found, unstable = np.arange(0, most + 3.5 * STEP, STEP), [], []
     for k, scale in enumerate(scales):
         strained = replace(state, deformation=scale * state.deformation)
-        strained, energy = relax(potential, strained, cell=False)
+        strained, energy = relax(potential, strained, cell=SHAPE)
         share = 1 / state.supercell.n_cells
         thermal = _thermal(potential, supercell, strained, temperatures)
         if thermal is None:

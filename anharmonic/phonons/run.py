@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from anharmonic.analysis.lattice import lattice_parameters
+from anharmonic.conventions import BOLTZMANN
 from anharmonic.crystal import Supercell
 from anharmonic.phonons.cells import default_supercell, interaction_range, is_wide_enough
 from anharmonic.phonons.effective import ForceConstantFit
@@ -20,6 +21,9 @@ from anharmonic.sweep.result import plain
 
 SLOWEST = 1.0
 """The fastest mode of a crystal is taken as at least that fast (THz)."""
+
+DRIFT = 0.01 * 1000 * BOLTZMANN
+"""meV per atom and K that the energy of a segment may change: one per cent of kT."""
 
 MOSTLY_ANHARMONIC = 0.5
 """Effective force constants that explain less than this share of the squared forces are worth a warning."""
@@ -190,6 +194,12 @@ def _warnings(potential, cells, fitting, records):
         found.append(
             f"the crystal has left the reference phase at {', '.join(distorted)}: frequencies there are no phonons of "
             "it, but measure how far the soft modes have frozen in"
+        )
+    heated = [f"{r['temperature_K']:g} K" for r in records if r["drift_meV_per_atom"] > DRIFT * r["temperature_K"]]
+    if heated:
+        found.append(
+            f"the energy of a segment is not conserved within 1 % of kT per atom at {', '.join(heated)}: try a shorter "
+            "time step"
         )
     rest = [f"{r['temperature_K']:g} K" for r in records if r["explained"] < MOSTLY_ANHARMONIC]
     if rest:

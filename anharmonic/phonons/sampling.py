@@ -41,6 +41,8 @@ class Motion:
         fs between velocities.
     kinetic_temperature : float
         K; mean over the motion.
+    drift : float
+        meV per atom: the largest change of the conserved energy over a segment.
     """
 
     cells: PhononCells
@@ -50,6 +52,7 @@ class Motion:
     velocities: tuple
     interval: float
     kinetic_temperature: float
+    drift: float
 
 
 def mean_deformation(potential, plan, temperature, fastest, file=None, **control):
@@ -88,7 +91,8 @@ def sample_motion(potential, plan, cells, file=None, on_chunk=lambda progress, p
         chosen = snapshots["production"]
         displacements = snapshots["displacements"][chosen]
         forces = forces_of(run.model, displacements, deformation)
-    waves = [stage_samples(samples, k)[WAVES] for k in range(plan.segments)]
+    segments = [stage_samples(samples, k) for k in range(plan.segments)]
+    waves, energies = [s[WAVES] for s in segments], [s["conserved"].astype(float) for s in segments]
     mean = mean_positions(potential.crystal, displacements.astype(float))
     return Motion(
         PhononCells.of_state(unit_state(potential.crystal, deformation, mean), supercell, potential.born),
@@ -98,6 +102,7 @@ def sample_motion(potential, plan, cells, file=None, on_chunk=lambda progress, p
         tuple(w[:, 0] + 1j * w[:, 1] for w in waves),
         plan.stride * plan.timestep,
         float(samples["kinetic_temperature"][samples["production"]].mean(dtype=float)),
+        float(1000 * max(abs(e[-1] - e[0]) for e in energies) / len(cells.sites)),
     )
 
 

@@ -76,6 +76,7 @@ def thermal_phonons(motion, fit_force_constants, harmonic, points, temperature):
     return ThermalPhonons(fit, {
         "temperature_K": temperature,
         "kinetic_temperature_K": motion.kinetic_temperature,
+        "drift_meV_per_atom": motion.drift,
         "cell_A": cells.phonon.unitcell.cell,
         "n_samples": fit.n_samples,
         "force_rms_eV_per_A": np.sqrt((forces**2).mean()),
