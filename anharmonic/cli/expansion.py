@@ -32,24 +32,28 @@ def expand(potential, most, supercell, sampled, folder, quiet):
     return table(f"quasi-harmonic expansion of the lowest phase{left_out}", columns, rows)
 
 
-def read_sampled(path, crystal):
-    """Temperatures (K) and volumes (A^3 per reference cell) of a summary.json, from the lattice parameters.
+def read_sampled(folder, crystal):
+    """Temperatures (K) and mean volumes (A^3 per reference cell) of a sweep.
 
     Raises
     ------
     FileFormatError
-        If the file is no summary of a sweep.
+        If the folder has no run.h5 and summary.json of a sweep.
     """
+    import h5py
     import numpy as np
 
+    from anharmonic.records import DAMAGE
+
     try:
-        points = json.loads(path.read_text())["points"]
-        lengths = np.array([[point[name] for name in "abc"] for point in points], float)
-        temperatures = [float(point["temperature_K"]) for point in points]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(f"{path} is no summary.json of a sweep: {error}") from None
-    scale = np.prod(lengths / np.linalg.norm(crystal.cell, axis=1), axis=1)
-    return temperatures, crystal.volume * scale
+        temperatures = [float(p["temperature_K"]) for p in json.loads((folder / "summary.json").read_text())["points"]]
+        with h5py.File(folder / "run.h5") as file:
+            samples = {name: file["samples"][name][:] for name in ("stage", "production", "deformation")}
+    except DAMAGE as error:
+        raise FileFormatError(f"{folder} has no summary.json and run.h5 of a sweep: {error}") from None
+    growth, counts = np.linalg.det(samples["deformation"].astype(float)), samples["production"]
+    chosen = [counts & (samples["stage"] == k) for k in range(len(temperatures))]
+    return temperatures, [float(crystal.volume * growth[rows].mean()) for rows in chosen]
 
 
 def _write(found, path):

@@ -57,8 +57,8 @@ QuasiHarmonic = Annotated[
 Sampled = Annotated[
     Path | None,
     typer.Option(
-        "--sampled", metavar="FILE", rich_help_panel=opt.SYSTEM,
-        help="summary.json of `anharmonic sweep`: its volumes are drawn beside the quasi-harmonic ones.",
+        "--sampled", metavar="DIR", rich_help_panel=opt.SYSTEM,
+        help="Folder of `anharmonic sweep`: its volumes are drawn beside the quasi-harmonic ones.",
     ),
 ]  # fmt: skip
 Out = Annotated[Path, opt.out_option("phonons.json, phonons.csv, figures, and phonopy_params.yaml for phonopy")]

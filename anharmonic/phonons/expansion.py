@@ -18,7 +18,7 @@ from anharmonic.potential.library import load
 from anharmonic.potential.relaxation import SHAPE, relax
 from anharmonic.sweep.start import relaxed_phases
 
-SCALES = tuple(np.linspace(0.985, 1.03, 10))
+SCALES = tuple(np.linspace(0.99, 1.02, 11))
 """Lengths of the cell, relative to those at rest, whose free energies are computed."""
 
 FEWEST = 5

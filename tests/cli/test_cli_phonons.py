@@ -106,8 +106,8 @@ def test_born_charges_reach_phonopy(cspbbr3, tmp_path, call):
         (("--temperatures", "300", "--production", "0"), "at least one step"),
         (("--temperatures", "300", "--timestep", "-1"), "above 0 fs"),
         (("--supercell", "2", "2", "x"), "three integers"),
-        (("--sampled", "nothing.json"), "without --quasi-harmonic"),
-        (("--sampled", "nothing.json", "--quasi-harmonic", "100"), "no summary.json of a sweep"),
+        (("--sampled", "nothing"), "without --quasi-harmonic"),
+        (("--sampled", "nothing", "--quasi-harmonic", "100"), "no summary.json and run.h5 of a sweep"),
         (("--supercell", "2", "2", "2", "--matrix", "1 0 0; 0 1 0; 0 0 1"), "give one of them"),
     ],
 )
