@@ -27,7 +27,8 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["sweep"] = MAY_IMPORT["interfaces"] | {"sampling", "interfaces"}
 MAY_IMPORT["learning"] = MAY_IMPORT["sweep"] | {"sweep"}
-MAY_IMPORT["cli"] = MAY_IMPORT["learning"] | {"learning", "screening"}
+MAY_IMPORT["phonons"] = MAY_IMPORT["sweep"] | {"sweep", "electrostatics"}
+MAY_IMPORT["cli"] = MAY_IMPORT["learning"] | {"learning", "phonons", "screening"}
 """Folders that each folder may import, besides itself and the base modules."""
 
 MODULE_LINES, FUNCTION_LINES = 300, 60

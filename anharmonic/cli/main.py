@@ -19,6 +19,7 @@ from anharmonic.cli.info import info
 from anharmonic.cli.learn import learn
 from anharmonic.cli.mc import mc
 from anharmonic.cli.md import md
+from anharmonic.cli.phonons import phonons
 from anharmonic.cli.report import report
 from anharmonic.cli.running import StoppedBySignal
 from anharmonic.cli.scan import scan
@@ -38,12 +39,12 @@ from anharmonic.errors import AnharmonicError
 REFUSED, INTERRUPTED = 2, 130
 PANELS = {
     "Make and check a potential": (basis, fit, select, learn, validate, scan, elastic),
-    "Simulate": (sweep, exchange, md, mc),
+    "Simulate": (sweep, exchange, md, mc, phonons),
     "Look": (transitions, report, thermo, info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
 DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}
-RESUMABLE = ("sweep", "exchange", "md", "mc", "select", "learn")
+RESUMABLE = ("sweep", "exchange", "md", "mc", "phonons", "select", "learn")
 
 
 def _reflowed(docstring):

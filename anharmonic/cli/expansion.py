@@ -1,0 +1,70 @@
+"""The quasi-harmonic part of ``anharmonic phonons``: table, figure, and volumes of a sweep beside them."""
+
+import json
+
+from anharmonic.errors import FileFormatError
+
+ROWS = 6
+"""Temperatures in the printed table."""
+
+
+def expand(potential, most, supercell, sampled, folder, quiet):
+    """Write expansion.csv and expansion.png for the lowest phase; returns the table to print."""
+    from anharmonic.cli.terminal import counting, table
+    from anharmonic.interfaces.phonon_figures import draw_expansion
+    from anharmonic.phonons.expansion import quasi_harmonic
+
+    with counting("volumes", quiet) as progress:
+        found = quasi_harmonic(potential, most, supercell, on_volume=progress)
+    _write(found, folder / "expansion.csv")
+    draw_expansion({name: (e.temperature, e.volume) for name, e in found.items()}, sampled, folder / "expansion.png")
+    quantum, classical = found["quantum"], found["classical"]
+    every = max(1, (len(quantum.temperature) - 1) // ROWS)
+    rows = [
+        (f"{t:g}", f"{v:.3f}", f"{c:.3f}", f"{1e6 * a:.1f}", f"{b:.2f}")
+        for t, v, c, a, b in list(
+            zip(quantum.temperature, quantum.volume, classical.volume, quantum.expansion, quantum.bulk_modulus,
+                strict=True)
+        )[::every]
+    ]  # fmt: skip
+    columns = ["T\nK", "volume\nÅ³/cell", "classical\nÅ³/cell", "expansion\n1e-6/K", "bulk modulus\nGPa"]
+    left_out = f"; {len(quantum.unstable)} unstable volumes left out" if quantum.unstable else ""
+    return table(f"quasi-harmonic expansion of the lowest phase{left_out}", columns, rows)
+
+
+def read_sampled(folder, crystal):
+    """Temperatures (K) and mean volumes (A^3 per reference cell) of a sweep.
+
+    Raises
+    ------
+    FileFormatError
+        If the folder has no run.h5 and summary.json of a sweep.
+    """
+    import h5py
+    import numpy as np
+
+    from anharmonic.records import DAMAGE
+
+    try:
+        temperatures = [float(p["temperature_K"]) for p in json.loads((folder / "summary.json").read_text())["points"]]
+        with h5py.File(folder / "run.h5") as file:
+            samples = {name: file["samples"][name][:] for name in ("stage", "production", "deformation")}
+    except DAMAGE as error:
+        raise FileFormatError(f"{folder} has no summary.json and run.h5 of a sweep: {error}") from None
+    growth, counts = np.linalg.det(samples["deformation"].astype(float)), samples["production"]
+    chosen = [counts & (samples["stage"] == k) for k in range(len(temperatures))]
+    return temperatures, [float(crystal.volume * growth[rows].mean()) for rows in chosen]
+
+
+def _write(found, path):
+    """All temperatures, with both statistics."""
+    import csv
+
+    from anharmonic.files import replacing
+
+    with replacing(path) as part, open(part, "w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["temperature_K", "statistics", "volume_A3", "expansion_per_K", "bulk_modulus_GPa"])
+        for name, e in found.items():
+            for row in zip(e.temperature, e.volume, e.expansion, e.bulk_modulus, strict=True):
+                writer.writerow([f"{row[0]:g}", name, *(f"{x:.8g}" for x in row[1:])])

@@ -1,0 +1,73 @@
+"""Files of phonons: phonopy's own, tables, JSON."""
+
+import csv
+import json
+from pathlib import Path
+
+from anharmonic.files import replacing
+from anharmonic.phonons.run import temperature_folder
+
+COLUMNS = (
+    "temperature_K", "point", "harmonic_THz", "frequency_THz", "error_THz", "peak_THz", "peak_error_THz",
+    "linewidth_THz", "linewidth_error_THz", "frozen_share", "distorted", "explained",
+)  # fmt: skip
+PARAMETERS = "phonopy_params.yaml"
+
+
+def write_files(result, folder):
+    """Write phonons.json, phonons.csv, and for each phonopy object its ``phonopy_params.yaml``.
+
+    ``phonopy.load`` reads the latter, with force constants and Born charges. Beside those of a temperature stand the
+    spectra, ``spectra.csv``.
+
+    Parameters
+    ----------
+    result : PhononResult
+    folder : path
+
+    Returns
+    -------
+    list of Path
+    """
+    folder = Path(folder)
+    written = [folder / "phonons.json", folder / "harmonic" / PARAMETERS]
+    with replacing(written[0]) as part:
+        part.write_text(json.dumps(result.summary, indent=1) + "\n")
+    save_phonopy(result.harmonic, written[1])
+    for thermal in result.thermal:
+        own = temperature_folder(folder, thermal.record["temperature_K"])
+        save_phonopy(thermal.fit.phonon, own / PARAMETERS)
+        _write_spectra(thermal.spectra, own / "spectra.csv")
+        written += [own / PARAMETERS, own / "spectra.csv"]
+    if result.thermal:
+        _write_table(result.points, folder / "phonons.csv")
+        written.append(folder / "phonons.csv")
+    return written
+
+
+def save_phonopy(phonon, path):
+    """Write a phonopy object with its force constants."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        phonon.save(part, settings={"force_constants": True, "displacements": False, "force_sets": False})
+
+
+def _write_table(points, path):
+    """Soft modes: a line for each temperature and special point."""
+    with replacing(path) as part, open(part, "w", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        for point in points:
+            for label, mode in point["soft_modes"].items():
+                writer.writerow(point | mode | {"point": label})
+
+
+def _write_spectra(spectra, path):
+    """Spectral densities of all modes: frequency (THz), then 1/THz for each set of degenerate modes of each point."""
+    names = [f"{label} {'+'.join(str(k + 1) for k in s)}" for label, own in spectra.items() for s in own["modes"]]
+    frequency = next(iter(spectra.values()))["frequency"]
+    with replacing(path) as part, open(part, "w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["frequency_THz", *names])
+        for k, f in enumerate(frequency):
+            writer.writerow([f"{f:.6g}", *(f"{x:.6g}" for own in spectra.values() for x in own["density"][k])])
