@@ -1,0 +1,73 @@
+"""Thermodynamic integration of crystals whose free energy is an integral over four numbers."""
+
+import numpy as np
+import pytest
+from crystals import DoubleWell, start, two_atoms_fixed, two_atoms_stretched
+from ensembles import thermal
+
+from anharmonic.conventions import GPA
+from anharmonic.errors import AnharmonicError
+from anharmonic.free_energy.integration import IntegrationOptions, integrate, nodes
+from anharmonic.free_energy.mbar import thinned
+
+TEMPERATURE = 300.0
+LENGTHS = {"equilibration": 200, "production": 2000, "windows": 8, "trajectory": 6}
+SIGMAS = 3.0
+
+
+class Pressed(DoubleWell):
+    """Under a pressure that takes 8 percent of the volume: so its powers differ."""
+
+    PRESSURE = 4 * GPA
+
+
+def test_nodes_integrate_polynomials():
+    couplings, weights = nodes(8)
+    assert couplings[0] == 1 and couplings[-1] == 0 and (np.diff(couplings) < 0).all()
+    for power in range(6):
+        assert weights @ couplings**power == pytest.approx(1 / (power + 1), abs=1e-12)
+
+
+def agrees(found, expected):
+    """Both estimates, each within its error."""
+    for value, error in ((found.difference, found.difference_error), (found.quadrature, found.quadrature_error)):
+        assert abs(found.reference + value - expected) < SIGMAS * error
+        assert error < 0.1 * thermal(TEMPERATURE)
+
+
+def test_double_well_in_a_fixed_cell():
+    """An Einstein crystal becomes an atom in six wells; a wrong temperature or mass does not pass."""
+    system = DoubleWell()
+    options = IntegrationOptions(temperature=TEMPERATURE, cell="fixed", **LENGTHS)
+    found = integrate(system.potential, start(system.potential, system.supercell), options)
+    agrees(found, two_atoms_fixed(system, TEMPERATURE))
+    assert abs(found.free_energy - two_atoms_fixed(system, 1.03 * TEMPERATURE)) > SIGMAS * found.difference_error
+    assert (found.overlap > 0.03).all()
+
+
+def test_double_well_in_a_flexible_cell():
+    """Under pressure; a missing or an additional power of the volume does not pass, nor does no pressure."""
+    system, lengths = Pressed(), LENGTHS | {"production": 5000}
+    options = IntegrationOptions(
+        temperature=TEMPERATURE, cell="isotropic", pressure_GPa=system.PRESSURE / GPA, **lengths
+    )
+    found = integrate(system.potential, start(system.potential, system.supercell), options)
+    agrees(found, two_atoms_stretched(system, TEMPERATURE))
+    work = system.PRESSURE * system.crystal.volume
+    assert work > 2 * SIGMAS * found.difference_error
+    for power in (0, 2):
+        wrong = two_atoms_stretched(system, TEMPERATURE, power)
+        assert abs(found.free_energy - wrong) > SIGMAS * found.difference_error
+
+
+def test_options_are_checked():
+    for wrong in ({"windows": 2}, {"reference": "debye"}, {"temperature": 0.0}, {"cell": "cubic"}, {"trajectory": 0}):
+        with pytest.raises(AnharmonicError):
+            IntegrationOptions(**({"temperature": 300.0} | wrong))
+    with pytest.raises(AnharmonicError, match="contradicts a fixed cell"):
+        IntegrationOptions(temperature=300.0, cell="fixed", pressure_GPa=1.0)
+
+
+def test_few_samples_are_refused():
+    with pytest.raises(AnharmonicError, match="sample longer"):
+        thinned(np.cumsum(np.random.default_rng(0).normal(size=200)))
