@@ -15,7 +15,9 @@ from anharmonic.cli.exchange import exchange
 from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
 from anharmonic.cli.free_energy.integrate import integrate
+from anharmonic.cli.free_energy.landau import landau
 from anharmonic.cli.free_energy.phases import phases
+from anharmonic.cli.free_energy.temperatures import temperatures
 from anharmonic.cli.info import info
 from anharmonic.cli.learn import learn
 from anharmonic.cli.mc import mc
@@ -40,7 +42,7 @@ PANELS = {
     "Look": (info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
-FREE_ENERGY = (phases, integrate)
+FREE_ENERGY = (phases, integrate, temperatures, landau)
 DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}
 RESUMABLE = ("sweep", "exchange", "md", "mc", "select", "learn", "free-energy")
 

@@ -5,8 +5,9 @@ What is called the free energy of a supercell is ``-kT log Z`` with
     Z = int dF int' du (det F)^(N-1) exp(-(U + W) / kT)  N^(3/2) L_M^3 / prod_i L_i^3
 
 where int' leaves out the translations of the whole crystal, L_i are the thermal wavelengths of the atoms and L_M that
-of their total mass: the free motion of the centre of mass is taken out. In a fixed cell there is no integral over F. The
-classical harmonic crystal in a fixed cell then has ``E0 + kT sum_j log(hbar w_j / kT)`` over its 3 N - 3 frequencies.
+of their total mass: the free motion of the centre of mass is taken out. In a fixed cell there is no integral over F.
+The classical harmonic crystal in a fixed cell then has ``E0 + kT sum_j log(hbar w_j / kT)`` over its 3 N - 3
+frequencies.
 """
 
 import numpy as np
