@@ -25,7 +25,7 @@ TILTS = tuple(label.replace(" tilt about ", "-") for label in LABELS)
 
 STRAINS = {"strain-xx": (0, 0), "strain-yy": (1, 1), "strain-zz": (2, 2), "strain-xy": (0, 1)}
 
-BLOCKS = 4
+BLOCKS = 8
 """Parts of all windows in time, whose free energies give the error band."""
 
 SPACING = 1.0
@@ -170,7 +170,7 @@ def umbrella_samples(potential, start, options, coordinate, **control):
 
 
 def free_energy_of_windows(series, options):
-    """The free energy along q from samples (n_samples,) of all windows; the error from four parts in time.
+    """The free energy along q from samples (n_samples,) of all windows; the error from parts in time.
 
     Parameters
     ----------

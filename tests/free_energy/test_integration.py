@@ -1,14 +1,18 @@
 """Thermodynamic integration of crystals whose free energy is an integral over four numbers."""
 
+import builders
 import numpy as np
 import pytest
 from crystals import DoubleWell, start, two_atoms_fixed, two_atoms_stretched
 from ensembles import thermal
 
 from anharmonic.conventions import GPA
+from anharmonic.crystal import Supercell
 from anharmonic.errors import AnharmonicError
 from anharmonic.free_energy.integration import IntegrationOptions, integrate, nodes
 from anharmonic.free_energy.mbar import thinned
+from anharmonic.free_energy.temperatures import along_temperature
+from anharmonic.sweep import sweep
 
 TEMPERATURE = 300.0
 LENGTHS = {"equilibration": 200, "production": 2000, "windows": 8, "trajectory": 6}
@@ -35,6 +39,7 @@ def agrees(found, expected):
         assert error < 0.1 * thermal(TEMPERATURE)
 
 
+@pytest.mark.slow
 def test_double_well_in_a_fixed_cell():
     """An Einstein crystal becomes an atom in six wells; a wrong temperature or mass does not pass."""
     system = DoubleWell()
@@ -58,6 +63,33 @@ def test_double_well_in_a_flexible_cell():
     for power in (0, 2):
         wrong = two_atoms_stretched(system, TEMPERATURE, power)
         assert abs(found.free_energy - wrong) > SIGMAS * found.difference_error
+
+
+@pytest.mark.slow
+def test_two_references_and_the_way_along_temperature():
+    """A perovskite of 40 atoms under pressure: three routes to one Gibbs energy, within half a meV per formula unit."""
+    potential, supercell = builders.spring_perovskite(), Supercell.from_matrix([2, 2, 2])
+    ladder = np.linspace(200, 300, 4)
+    shared = {"pressure_GPa": 0.5, "production": 6000, "windows": 10}
+
+    def gibbs(name, temperature):
+        options = IntegrationOptions(temperature=temperature, reference=name, **shared)
+        return integrate(potential, start(potential, supercell), options)
+
+    cold, hot, other = gibbs("einstein", 200.0), gibbs("einstein", 300.0), gibbs("harmonic", 300.0)
+    volume, series = potential.crystal.volume * 8, []
+    options = {"method": "mc", "production": 40000, "pressure_GPa": 0.5}
+    swept = sweep(potential, [2, 2, 2], ladder, **options).samples
+    for k in range(4):
+        chosen = swept["production"] & (swept["stage"] == k)
+        work = 0.5 * GPA * volume * np.linalg.det(swept["deformation"][chosen].astype(float))
+        series.append(swept["energy"][chosen] + work)
+    change, error = along_temperature(ladder, series, 40).change(200, 300)
+    along = 1.5 * cold.free_energy + thermal(300.0) * change
+    along_error = np.hypot(1.5 * cold.difference_error, thermal(300.0) * error)
+    for route, route_error in ((other.free_energy, other.difference_error), (along, along_error)):
+        value, spread = route - hot.free_energy, np.hypot(route_error, hot.difference_error)
+        assert abs(value) < 3 * spread and 3 * spread / 8 < 5e-4, (value, spread)
 
 
 def test_options_are_checked():
