@@ -184,18 +184,33 @@ def free_energy_of_windows(series, options):
     thin = [mbar.thinned(s)[0] for s in series]
     whole, solved = _profile(thin, options)
     parts = [_profile([np.array_split(s, BLOCKS)[b] for s in series], options)[0] for b in range(BLOCKS)]
-    lowest = np.nanargmin(whole)
-    parts = np.array(parts) - np.array(parts)[:, [lowest]]
-    error = parts.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
-    middles = (options.edges[1:] + options.edges[:-1]) / 2
-    means = np.array([np.mean(s) for s in series])
-    return LandauFreeEnergy(middles, whole - whole[lowest], error, means, solved.overlap)
+    return _with_error(whole, parts, options, np.array([np.mean(s) for s in series]), solved.overlap)
 
 
 def free_energy_of_samples(samples, temperature, edges):
     """``-kT log P(q)`` (eV) in bins from unbiased samples (n,), its least value 0; NaN in bins without samples."""
     counts, _ = np.histogram(samples, edges)
     return _logarithm(counts / np.diff(edges), BOLTZMANN * temperature)
+
+
+def free_energy_of_run(samples, temperature, options):
+    """The same with an error from parts in time: a `LandauFreeEnergy` of unbiased samples of q (n,).
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n,)
+        In equilibrium, in time order.
+    temperature : float
+        K.
+    options : LandauOptions
+        For the bins.
+    """
+    samples = np.asarray(samples, float)
+    if len(samples) < 2 * BLOCKS:
+        raise AnharmonicError(f"a free energy takes at least {2 * BLOCKS} samples; found {len(samples)}")
+    whole = free_energy_of_samples(samples, temperature, options.edges)
+    parts = [free_energy_of_samples(s, temperature, options.edges) for s in np.array_split(samples, BLOCKS)]
+    return _with_error(whole, parts, options, samples.mean(keepdims=True), np.zeros(0))
 
 
 def landau_coefficients(q, free_energy, error, powers=(2, 4, 6)):
@@ -234,6 +249,15 @@ def _profile(series, options):
     counts, _ = np.histogram(q, options.edges, weights=solved.weights[:, -1])
     solved = replace(solved, overlap=solved.overlap[:-1])
     return _logarithm(counts / np.diff(options.edges), kt), solved
+
+
+def _with_error(whole, parts, options, means, overlap):
+    """A free energy relative to its least value, with the standard error of parts (n_parts, n_bins) likewise."""
+    lowest = np.nanargmin(whole)
+    parts = np.array(parts) - np.array(parts)[:, [lowest]]
+    error = parts.std(axis=0, ddof=1) / np.sqrt(len(parts))
+    middles = (options.edges[1:] + options.edges[:-1]) / 2
+    return LandauFreeEnergy(middles, whole - whole[lowest], error, means, overlap)
 
 
 def _logarithm(density, kt):

@@ -13,8 +13,18 @@ from anharmonic.sweep.result import plain
 from anharmonic.sweep.scan import formula_units
 
 
-def landau_record(potential, supercell, options, found):
-    """One temperature of a summary; a tilt is given by its tangent and by its angle."""
+def landau_record(potential, supercell, options, found, unbiased=None):
+    """One temperature of a summary; a tilt is given by its tangent and by its angle.
+
+    Parameters
+    ----------
+    potential : Potential
+    supercell : Supercell
+    options : LandauOptions
+    found : LandauFreeEnergy
+    unbiased : LandauFreeEnergy, optional
+        Of a run without a bias, in the same bins; its zero is set by the bins that both have.
+    """
     meV = 1000 / (formula_units(potential.crystal) * supercell.n_cells)
     strain = options.along in STRAINS
     label = f"{options.along.replace('-', ' ')}" if strain else f"{options.along} tilt, tangent"
@@ -33,7 +43,24 @@ def landau_record(potential, supercell, options, found):
         "coefficients": _coefficients(found, meV),
         "warnings": _warnings(options, found),
     }
+    if unbiased is not None:
+        record |= _beside(found, unbiased, meV)
     return _without_nan(plain(record))
+
+
+def _beside(found, unbiased, meV):
+    """The unbiased free energy, shifted to the other with the weights of its errors; its deviation in them."""
+    error = np.hypot(found.error, unbiased.error)
+    usable = np.isfinite(error) & (unbiased.error > 0) & np.isfinite(found.free_energy + unbiased.free_energy)
+    shift, off = 0.0, np.full(len(error), np.nan)
+    if usable.any():
+        off = unbiased.free_energy - found.free_energy
+        shift = np.average(off[usable], weights=1 / error[usable] ** 2)
+    return {
+        "unbiased_meV": meV * (unbiased.free_energy - shift),
+        "unbiased_error_meV": meV * unbiased.error,
+        "root_mean_square_deviation": np.sqrt(np.mean(((off - shift) / error)[usable] ** 2)) if usable.any() else None,
+    }
 
 
 def write_landau(points, path):

@@ -136,7 +136,8 @@ def samples_of_run(path):
     Returns
     -------
     dict
-        ``temperatures`` (K), ``series`` of U + W (eV), ``structure`` (Configuration), ``options`` of the run.
+        ``temperatures`` (K), ``series`` of U + W (eV), ``tilts`` (n_samples, 6) at each (tangents; none for crystals
+        without), ``strains`` F - 1 (n_samples, 3, 3), ``structure`` (Configuration), ``options`` of the run.
 
     Raises
     ------
@@ -150,18 +151,21 @@ def samples_of_run(path):
         with h5py.File(path, "r") as file:
             structure = read_record(file["structure"], STRUCTURES)
         options, samples = read_samples(path)
-        energy, production = samples["energy"].astype(float), np.asarray(samples["production"], bool)
+        names = "energy", "projections", "deformation"
+        energy, tilts, deformation = (samples[name].astype(float) for name in names)
+        production, stages = np.asarray(samples["production"], bool), np.asarray(samples["stage"])
     except DAMAGE as error:
         raise FileFormatError(f"{path} is no run file, or damaged ({error})") from error
     _check(options, path)
-    enthalpy = energy + _work(options, structure, samples["deformation"].astype(float))
-    if enthalpy.ndim == 2:
-        series = list(enthalpy[production].T)
+    columns = energy + _work(options, structure, deformation), tilts, deformation - np.eye(3)
+    if energy.ndim == 2:
+        parts = [[np.moveaxis(c[production], 1, 0)[k] for k in range(energy.shape[1])] for c in columns]
     else:
-        stages = np.asarray(samples["stage"])
-        series = [enthalpy[production & (stages == k)] for k in np.unique(stages)]
-    temperatures = options["temperatures"][:: -1 if options.get("direction") == "cooling" else 1][: len(series)]
-    return {"temperatures": temperatures, "series": series, "structure": structure, "options": options}
+        parts = [[c[production & (stages == k)] for k in np.unique(stages[production])] for c in columns]
+    rising = options.get("direction") != "cooling"
+    temperatures = options["temperatures"][:: 1 if rising else -1][: len(parts[0])]
+    found = dict(zip(("series", "tilts", "strains"), parts, strict=True))
+    return found | {"temperatures": temperatures, "structure": structure, "options": options}
 
 
 def _check(options, path):

@@ -58,9 +58,10 @@ def draw_line(record, path):
             right.plot(at, values, "s", mfc="white", mec=COLOURS[1], ms=5, label="from a reference crystal")
             right.set(ylabel="G (meV / f.u.)")
             for route in record["routes"]:
-                text = f"{route['difference_meV']:+.2f} ± {route['difference_error_meV']:.2f} meV"
+                sign = "+" if route["difference_meV"] >= 0 else "\N{MINUS SIGN}"
+                text = f"{sign}{abs(route['difference_meV']):.2f} ± {route['difference_error_meV']:.2f} meV"
                 place = route["to_K"], route["by_integration_meV"]
-                right.annotate(text, place, (-6, 8), textcoords="offset points", ha="right", fontsize=7, va="center")
+                right.annotate(text, place, (-24, -4), textcoords="offset points", ha="right", fontsize=7, va="center")
             right.legend(labelcolor=INK)
         else:
             right.plot(x, [p["reduced"] for p in points], "o-", color=COLOURS[0], label="MBAR")
@@ -92,6 +93,15 @@ def draw_landau(points, path):
             axes.plot(q, height, color=colour, label=f"{point['temperature_K']:g} K")
             low, high = ([h + sign * b for h, b in zip(height, band, strict=True)] for sign in (-1, 1))
             axes.fill_between(q, low, high, color=colour, alpha=0.25, lw=0)
+            if "unbiased_meV" in point:
+                axes.plot(point["q"], _gaps(point["unbiased_meV"]), "o", mfc="white", mec=colour, mew=0.8)
+        if any("unbiased_meV" in point for point in points):
+            axes.plot([], [], "o", mfc="white", mec=MUTED, mew=0.8, label="without a bias")
         axes.set(xlabel=points[0]["x_label"], ylabel="F (meV / f.u.)")
         axes.margins(x=0)
         axes.legend(labelcolor=INK)
+
+
+def _gaps(values):
+    """None as NaN."""
+    return [float("nan") if value is None else value for value in values]

@@ -36,6 +36,13 @@ def landau(
         int, typer.Option("--windows", metavar="N", rich_help_panel=opt.SAMPLING, help="Windows at each temperature.")
     ] = 12,
     bins: Annotated[int, typer.Option("--bins", metavar="N", rich_help_panel=opt.OUTPUT, help="Of the result.")] = 40,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            "--compare", metavar="RUN", rich_help_panel=opt.OUTPUT,
+            help="Exchange, sweep, md or mc with samples at these temperatures: their own free energy beside.",
+        ),
+    ] = None,
     pressure: opt.Pressure = None,
     cell: own.Cell = "full",
     equilibration: own.Equilibration = 200,
@@ -56,6 +63,7 @@ def landau(
 
     [cyan]anharmonic free-energy landau CsPbBr3 --supercell 4 4 4 --temperature 400 --along strain-zz[/cyan]
 
+    With [cyan]--compare[/cyan] the histogram of a run without a bias stands beside: it agrees where the run has been.
     What was stopped goes on with the same command.
     """
     from anharmonic.cli.compiler import prepare_compiler
@@ -63,6 +71,8 @@ def landau(
     from anharmonic.free_energy.landau import landau as run
     from anharmonic.free_energy.landau_records import landau_record, write_landau
     from anharmonic.free_energy.records import write_points
+    from anharmonic.free_energy.temperatures import samples_of_run
+    from anharmonic.free_energy.unbiased import unbiased_free_energy
     from anharmonic.interfaces.free_energy_figures import draw_landau
     from anharmonic.potential import load
 
@@ -74,14 +84,16 @@ def landau(
     }  # fmt: skip
     wanted = [LandauOptions(temperature=t, **shared) for t in opt.temperatures_of(temperature)]
     cells = opt.supercell_of(supercell, matrix, required=False)
+    unbiased = samples_of_run(compare) if compare else None
+    others = [unbiased_free_energy(unbiased, options) if compare else None for options in wanted]
     model = load(potential)
     prepare_compiler()
     start = own.beginning(model, cells, phase, structure)
     folder, points = opt.output_folder(out), []
-    for options in wanted:
+    for options, other in zip(wanted, others, strict=True):
         with own.sampling(quiet) as control:
             found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
-        points.append(landau_record(model, start[0].supercell, options, found))
+        points.append(landau_record(model, start[0].supercell, options, found, other))
         summary = {"kind": "landau", "potential": model.name, "supercell": start[0].supercell.matrix.tolist()}
         write_points(summary | {"points": points}, folder / "summary.json")
     write_landau(points, folder / "landau.csv")
