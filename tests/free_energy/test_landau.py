@@ -28,7 +28,7 @@ def found():
     """One component of the vector between two atoms, in windows over three humps of its density."""
     system = DoubleWell()
     options = LandauOptions(
-        temperature=TEMPERATURE, cell="fixed", windows=8, bins=16, production=1500, trajectory=6, **RANGE
+        temperature=TEMPERATURE, cell="fixed", windows=7, bins=14, production=1000, trajectory=5, **RANGE
     )
     pattern = np.zeros((2, 3, 1))
     pattern[:, 0, 0] = -1.0, 1.0
