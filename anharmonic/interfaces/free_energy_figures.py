@@ -57,11 +57,8 @@ def draw_line(record, path):
             at, values = ([a[key] for a in anchors] for key in ("temperature_K", "free_energy_meV"))
             right.plot(at, values, "s", mfc="white", mec=COLOURS[1], ms=5, label="from a reference crystal")
             right.set(ylabel="G (meV / f.u.)")
-            for route in record["routes"]:
-                sign = "+" if route["difference_meV"] >= 0 else "\N{MINUS SIGN}"
-                text = f"{sign}{abs(route['difference_meV']):.2f} ± {route['difference_error_meV']:.2f} meV"
-                place = route["to_K"], route["by_integration_meV"]
-                right.annotate(text, place, (-24, -4), textcoords="offset points", ha="right", fontsize=7, va="center")
+            lines = [_difference(route) for route in record["routes"]]
+            right.text(0.04, 0.05, "\n".join(lines), transform=right.transAxes, fontsize=7)
             right.legend(labelcolor=INK)
         else:
             right.plot(x, [p["reduced"] for p in points], "o-", color=COLOURS[0], label="MBAR")
@@ -100,6 +97,13 @@ def draw_landau(points, path):
         axes.set(xlabel=points[0]["x_label"], ylabel="F (meV / f.u.)")
         axes.margins(x=0)
         axes.legend(labelcolor=INK)
+
+
+def _difference(route):
+    """Words for what two routes to one number differ by."""
+    sign = "+" if route["difference_meV"] >= 0 else "\N{MINUS SIGN}"
+    text = f"{sign}{abs(route['difference_meV']):.2f} ± {route['difference_error_meV']:.2f} meV"
+    return f"{route['from_K']:g} to {route['to_K']:g} K: {text} apart"
 
 
 def _gaps(values):
