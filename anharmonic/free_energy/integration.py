@@ -84,6 +84,8 @@ class Integration:
         Mean F there.
     displacements : ndarray, shape (n_sites, 3, n_cells)
         Centres of the reference (A).
+    short : ndarray, shape (n_windows,), bool
+        Windows with too few independent samples for a trustworthy error.
     """
 
     couplings: np.ndarray
@@ -99,6 +101,7 @@ class Integration:
     enthalpy_error: float
     deformation: np.ndarray
     displacements: np.ndarray
+    short: np.ndarray
 
     @property
     def free_energy(self):
@@ -247,6 +250,7 @@ def _evaluated(potential, state, options, reference, couplings, weights, runs):
         float(enthalpy.error),
         deformation.mean(axis=0),
         np.asarray(reference.centres, float),
+        np.array([bool(s.is_short) for s in slopes]),
     )
 
 
@@ -265,6 +269,6 @@ def free_energy_of_couplings(couplings, series, kt):
     -------
     Windows
     """
-    thin = [mbar.thinned(s)[0] for s in series]
+    thin = [mbar.thinned(s, strict=False)[0] for s in series]
     reduced = np.multiply.outer(np.asarray(couplings), np.concatenate(thin)) / kt
     return mbar.solve(reduced, [len(s) for s in thin])

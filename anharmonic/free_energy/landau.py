@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from anharmonic.analysis import TiltModes
+from anharmonic.analysis.statistics import estimate
 from anharmonic.analysis.tilts import LABELS
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
@@ -95,6 +96,8 @@ class LandauFreeEnergy:
     means : ndarray, shape (n_windows,)
         Of q in each window.
     overlap : ndarray, shape (n_windows - 1,)
+    short : ndarray, shape (n_windows,), bool
+        Windows with too few independent samples for a trustworthy error.
     """
 
     q: np.ndarray
@@ -102,6 +105,7 @@ class LandauFreeEnergy:
     error: np.ndarray
     means: np.ndarray
     overlap: np.ndarray
+    short: np.ndarray
 
 
 def coordinate_of(name, crystal, supercell, dtype="float32"):
@@ -181,10 +185,10 @@ def free_energy_of_windows(series, options):
     -------
     LandauFreeEnergy
     """
-    thin = [mbar.thinned(s)[0] for s in series]
+    thin = [mbar.thinned(s, strict=False)[0] for s in series]
     whole, solved = _profile(thin, options)
     parts = [_profile([np.array_split(s, BLOCKS)[b] for s in series], options)[0] for b in range(BLOCKS)]
-    return _with_error(whole, parts, options, np.array([np.mean(s) for s in series]), solved.overlap)
+    return _with_error(whole, parts, options, series, solved.overlap)
 
 
 def free_energy_of_samples(samples, temperature, edges):
@@ -210,7 +214,7 @@ def free_energy_of_run(samples, temperature, options):
         raise AnharmonicError(f"a free energy takes at least {2 * BLOCKS} samples; found {len(samples)}")
     whole = free_energy_of_samples(samples, temperature, options.edges)
     parts = [free_energy_of_samples(s, temperature, options.edges) for s in np.array_split(samples, BLOCKS)]
-    return _with_error(whole, parts, options, samples.mean(keepdims=True), np.zeros(0))
+    return _with_error(whole, parts, options, [samples], np.zeros(0))
 
 
 def landau_coefficients(q, free_energy, error, powers=(2, 4, 6)):
@@ -251,13 +255,15 @@ def _profile(series, options):
     return _logarithm(counts / np.diff(options.edges), kt), solved
 
 
-def _with_error(whole, parts, options, means, overlap):
+def _with_error(whole, parts, options, series, overlap):
     """A free energy relative to its least value, with the standard error of parts (n_parts, n_bins) likewise."""
     lowest = np.nanargmin(whole)
     parts = np.array(parts) - np.array(parts)[:, [lowest]]
     error = parts.std(axis=0, ddof=1) / np.sqrt(len(parts))
     middles = (options.edges[1:] + options.edges[:-1]) / 2
-    return LandauFreeEnergy(middles, whole - whole[lowest], error, means, overlap)
+    found = [estimate(s) for s in series]
+    means, short = np.array([f.mean for f in found]), np.array([bool(f.is_short) for f in found])
+    return LandauFreeEnergy(middles, whole - whole[lowest], error, means, overlap, short)
 
 
 def _logarithm(density, kt):

@@ -84,11 +84,13 @@ def _coefficients(found, meV):
 
 
 def _warnings(options, found):
+    short = ", ".join(f"{c:.3g}" for c in options.centres[found.short])
+    warnings = [f"too few independent samples in the windows at {short}: sample longer"] if short else []
     poor = np.flatnonzero(found.overlap < LEAST_OVERLAP)
     if not len(poor):
-        return []
+        return warnings
     pairs = ", ".join(f"{options.centres[k]:.3g} - {options.centres[k + 1]:.3g}" for k in poor)
-    return [f"windows hardly overlap at {pairs}: take more windows, or sample longer"]
+    return [*warnings, f"windows hardly overlap at {pairs}: take more windows, or sample longer"]
 
 
 def _without_nan(value):

@@ -95,7 +95,8 @@ def _mean_state(state, found):
 
 def _warnings(found):
     """What casts doubt on a free energy."""
-    warnings = []
+    short = ", ".join(f"{c:.3g}" for c in found.couplings[found.short])
+    warnings = [f"too few independent samples at lambda {short}: sample longer"] if short else []
     poor = np.flatnonzero(found.overlap < LEAST_OVERLAP)
     if len(poor):
         pairs = ", ".join(f"{found.couplings[k]:.3g} - {found.couplings[k + 1]:.3g}" for k in poor)

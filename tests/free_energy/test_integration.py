@@ -66,7 +66,7 @@ def test_double_well_in_a_flexible_cell():
 
 @pytest.mark.slow
 def test_two_references_and_the_way_along_temperature():
-    """A perovskite of 40 atoms under pressure: three routes to one Gibbs energy, within half a meV per formula unit."""
+    """A perovskite of 40 atoms under pressure: three routes to one Gibbs energy, each to 0.4 meV per formula unit."""
     potential, supercell = builders.spring_perovskite(), Supercell.from_matrix([2, 2, 2])
     ladder = np.linspace(200, 300, 4)
     shared = {"pressure_GPa": 0.5, "production": 5000, "windows": 10}
@@ -89,7 +89,7 @@ def test_two_references_and_the_way_along_temperature():
     for route, route_error in ((other.free_energy, other.difference_error), (along, along_error)):
         value, spread = (route - hot.free_energy) / 8, np.hypot(route_error, hot.difference_error) / 8
         print(f"{1000 * value:+.3f} +- {1000 * spread:.3f} meV per formula unit")
-        assert abs(value) < 3 * spread and abs(value) + spread < 5e-4
+        assert abs(value) < 3 * spread and spread < 4e-4
 
 
 def test_options_are_checked():
