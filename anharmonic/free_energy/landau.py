@@ -185,8 +185,7 @@ def free_energy_of_windows(series, options):
     -------
     LandauFreeEnergy
     """
-    thin = [mbar.thinned(s, strict=False)[0] for s in series]
-    whole, solved = _profile(thin, options)
+    whole, solved = _profile(series, options)
     parts = [_profile([np.array_split(s, BLOCKS)[b] for s in series], options)[0] for b in range(BLOCKS)]
     return _with_error(whole, parts, options, series, solved.overlap)
 
