@@ -20,6 +20,9 @@ BOLTZMANN = units.kB
 KINETIC = units._amu / units._e * 1e10
 """Energy (eV) of one amu (A/fs)^2: kinetic energy is ``KINETIC * m v^2 / 2``."""
 
+HBAR = units._hbar / units._e * 1e15
+"""Reduced Planck constant (eV fs)."""
+
 COULOMB = units.Hartree * units.Bohr
 """Energy (eV) of two elementary charges one Angstrom apart."""
 

@@ -26,9 +26,10 @@ MAY_IMPORT = {
     "interfaces": {"crystal", "clusters", "potential", "evaluation", "analysis", "data", "fitting"},
 }
 MAY_IMPORT["sweep"] = MAY_IMPORT["interfaces"] | {"sampling", "interfaces"}
+MAY_IMPORT["free_energy"] = MAY_IMPORT["sweep"] | {"sweep"}
 MAY_IMPORT["learning"] = MAY_IMPORT["sweep"] | {"sweep"}
 MAY_IMPORT["phonons"] = MAY_IMPORT["sweep"] | {"sweep", "electrostatics"}
-MAY_IMPORT["cli"] = MAY_IMPORT["learning"] | {"learning", "phonons", "screening"}
+MAY_IMPORT["cli"] = MAY_IMPORT["learning"] | {"free_energy", "learning", "phonons", "screening"}
 """Folders that each folder may import, besides itself and the base modules."""
 
 MODULE_LINES, FUNCTION_LINES = 300, 60

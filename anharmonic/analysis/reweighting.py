@@ -13,21 +13,16 @@ That needs overlap: each temperature's enthalpies must occur at its neighbours, 
 ``m = (beta_1 - beta_2)(H_2 - H_1)`` of a swap is small, see `anharmonic.analysis.replica_spacing`.
 """
 
-import logging
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from scipy.special import logsumexp
 
+from anharmonic.analysis.mbar import multistate_solver
 from anharmonic.errors import AnharmonicError
 
 APART = 16.0
 """Neighbours whose exponent m is larger share no samples: an exchange would be accepted once in 200 times."""
-
-SOLVER = ({"method": "adaptive", "options": {"maximum_iterations": 500, "tol": 1e-9, "min_sc_iter": 2}},)
-"""Of pymbar: Newton steps on the convex objective, self-consistent ones where they are better."""
 
 
 @dataclass(frozen=True)
@@ -134,24 +129,8 @@ def _apart(betas, series, i):
 
 
 def _solve(betas, enthalpies, counts, start):
-    """Free energies by pymbar, which would switch JAX to double precision for good if it were not on."""
+    """Free energies of the states, without unit."""
     if len(betas) == 1:
         return np.zeros(1)
-    with jax.enable_x64(True), _without_banners():
-        from pymbar import MBAR
-
-        reduced = np.multiply.outer(betas, enthalpies)
-        found = MBAR(reduced, counts, initial_f_k=start, solver_protocol=SOLVER)
-    return np.asarray(found.f_k, float)
-
-
-@contextmanager
-def _without_banners():
-    """pymbar greets whoever imports it with three paragraphs, and narrates its iterations."""
-    logger = logging.getLogger("pymbar")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    with multistate_solver() as solve:
+        return np.asarray(solve(np.multiply.outer(betas, enthalpies), counts, start).f_k, float)

@@ -15,6 +15,10 @@ from anharmonic.cli.elastic import elastic
 from anharmonic.cli.exchange import exchange
 from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
+from anharmonic.cli.free_energy.integrate import integrate
+from anharmonic.cli.free_energy.landau import landau
+from anharmonic.cli.free_energy.phases import phases
+from anharmonic.cli.free_energy.temperatures import temperatures
 from anharmonic.cli.info import info
 from anharmonic.cli.learn import learn
 from anharmonic.cli.mc import mc
@@ -43,8 +47,9 @@ PANELS = {
     "Look": (transitions, report, thermo, info, export),
 }
 SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
+FREE_ENERGY = (phases, integrate, temperatures, landau)
 DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}
-RESUMABLE = ("sweep", "exchange", "md", "mc", "phonons", "select", "learn")
+RESUMABLE = ("sweep", "exchange", "md", "mc", "phonons", "select", "learn", "free-energy")
 
 
 def _reflowed(docstring):
@@ -67,6 +72,13 @@ for name, command in DATA.items():
 app.add_typer(
     dataset, name="dataset", rich_help_panel="Make and check a potential", no_args_is_help=True,
     help="Collect labelled structures in one file: import, look, split, merge.",
+)  # fmt: skip
+free_energy = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
+for command in FREE_ENERGY:
+    free_energy.command(help=_reflowed(command.__doc__))(command)
+app.add_typer(
+    free_energy, name="free-energy", rich_help_panel="Simulate", no_args_is_help=True,
+    help="Free energies: of phases at 0 K, by integration, along temperature, along order parameters.",
 )  # fmt: skip
 screen = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
 for command in SCREENING:

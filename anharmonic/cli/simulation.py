@@ -81,13 +81,11 @@ def run(potential, out, quiet, where, snapshots, format, max_extrapolation, **op
     check_format(format)
     SimulationPlan(((1, 0, 0), (0, 1, 0), (0, 0, 1)), **options)  # refuse options before anything takes time
     model = load(potential)
-    beginning = _beginning(model, *where)
+    start = beginning(model, *where)
     folder = opt.output_folder(out)
     prepare_compiler()
     with sampling(folder, quiet) as control:
-        result = simulate(
-            model, beginning, folder / "run.h5", max_extrapolation=max_extrapolation, **control, **options
-        )
+        result = simulate(model, start, folder / "run.h5", max_extrapolation=max_extrapolation, **control, **options)
     result.save(folder)
     result.plot(folder)
     _report(result.summary, folder, format if every else None)
@@ -115,7 +113,7 @@ def _report(summary, folder, format):
     )
 
 
-def _beginning(model, cells, structure, start):
+def beginning(model, cells, structure, start):
     """Where the run starts: ``(Configuration, name)``."""
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.sweep.start import start_at_rest, start_from_atoms

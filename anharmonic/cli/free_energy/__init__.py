@@ -1,0 +1,1 @@
+"""``anharmonic free-energy``: phases, integrate, temperatures, landau."""

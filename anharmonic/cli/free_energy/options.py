@@ -1,0 +1,84 @@
+"""Options that the free-energy commands share."""
+
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anharmonic.cli import options as opt
+
+Temperature = Annotated[
+    str,
+    typer.Option(
+        "--temperature", "--temperatures", metavar="K", rich_help_panel=opt.SYSTEM,
+        help="Temperature (K), or several: 300,350 or 300:400:50.",
+    ),
+]  # fmt: skip
+Cell = Annotated[
+    str,
+    typer.Option(
+        "--cell", metavar="KIND", rich_help_panel=opt.ENSEMBLE,
+        help="How the cell may strain: full, orthorhombic (no shear), isotropic, fixed.",
+    ),
+]  # fmt: skip
+Equilibration = Annotated[
+    int,
+    typer.Option("--equilibration", metavar="N", rich_help_panel=opt.SAMPLING, help="Trajectories that do not count."),
+]  # fmt: skip
+Production = Annotated[
+    int, typer.Option("--production", metavar="N", rich_help_panel=opt.SAMPLING, help="Trajectories of each window.")
+]
+Trajectory = Annotated[
+    int,
+    typer.Option("--trajectory", metavar="N", rich_help_panel=opt.SAMPLING, help="Time steps of a trajectory."),
+]
+Phase = Annotated[
+    str | None,
+    typer.Option(
+        "--phase", metavar="NAME", rich_help_panel=opt.SYSTEM, show_default="the ground state",
+        help="Relaxed phase to start from, by its name in `anharmonic free-energy phases`: a0a0c+.",
+    ),
+]  # fmt: skip
+Structure = Annotated[
+    Path | None,
+    typer.Option(
+        "--structure", metavar="FILE", rich_help_panel=opt.SYSTEM,
+        help="Start from this structure: its own supercell, or repeated to --supercell.",
+    ),
+]  # fmt: skip
+
+
+def beginning(model, cells, phase, structure):
+    """Where windows start: ``(Configuration, name)``."""
+    from anharmonic.cli import simulation
+    from anharmonic.free_energy.phases import start_of_phase
+
+    if structure is not None:
+        opt.refuse({"--phase": phase}, "--structure, which says where the windows start")
+    if phase is None:
+        return simulation.beginning(model, cells, structure, None)
+    if cells is None:
+        opt.supercell_of(None, None)
+    return start_of_phase(model, cells, phase)
+
+
+@contextmanager
+def sampling(quiet):
+    """As `anharmonic.cli.running.sampling`, for windows in a folder each."""
+    from anharmonic.cli.progress import RunProgress
+    from anharmonic.cli.running import StoppedBySignal
+    from anharmonic.cli.terminal import say
+    from anharmonic.sampling.stopping import EXIT_CODE, Stopped, soft_stop
+
+    def announce(signal_number):
+        name = signal.Signals(signal_number).name
+        say(f"{name}: stopping after this chunk; a second signal stops at once, without a checkpoint")
+
+    try:
+        with soft_stop(announce) as stop, RunProgress(quiet) as progress:
+            yield {"on_chunk": progress, "stop": stop}
+    except Stopped as stopped:
+        message = f"{stopped} of a window; its checkpoint is written, and the same command continues"
+        raise StoppedBySignal(message, EXIT_CODE + stopped.signal_number) from None

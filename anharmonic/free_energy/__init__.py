@@ -1,0 +1,1 @@
+"""Free energies: thermodynamic integration from exact references, along temperature, and along order parameters."""
