@@ -1,5 +1,6 @@
 """Transition temperatures and their errors: exact densities of a Landau model, and the phi-4 lattice."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import landau
@@ -54,6 +55,16 @@ def test_cumulants_cross_at_the_transition(repetitions):
 def test_crossings_do_not_move(repetitions):
     """The difference of two crossings is zero within its error, though both share a supercell."""
     assert is_honest(scores([shift(*(c[n] for n in SIZES), "m") for c in repetitions], 0.0))
+
+
+def test_hysteresis_is_a_difference_with_an_error(repetitions):
+    """Two runs of one equilibrium do not differ; a shifted one does, by its shift."""
+    same = transition("m", {"all": repetitions[0], "heating": repetitions[0], "cooling": repetitions[1]})
+    difference = same["hysteresis"]["difference_K"]
+    assert abs(difference["value"]) < 3.5 * difference["error"] < 20
+    later = {n: replace(c, temperatures=c.temperatures + 25.0) for n, c in repetitions[0].items()}
+    shifted = transition("m", {"all": repetitions[0], "heating": later, "cooling": repetitions[0]})
+    assert shifted["hysteresis"]["difference_K"]["value"] == pytest.approx(25.0)
 
 
 def test_peaks_are_where_they_should_be(repetitions):

@@ -67,7 +67,7 @@ def test_defaults_of_baths():
         ({"barostat": "berendsen"}, "piston, cell-rescaling; found 'berendsen'"),
         ({"barostat": "piston", "ensemble": "nvt"}, "barostat is for a flexible cell"),
         ({"thermostat": "bussi", "method": "mc"}, "Monte Carlo has no thermostat"),
-        ({"observe": ["pressure"]}, "stress, correlation; found 'pressure'"),
+        ({"observe": ["pressure"]}, "stress, correlation, sites; found 'pressure'"),
         ({"snapshots": -1}, "from 0 on"),
         ({"friction": 0.0}, "friction are above 0"),
     ],
