@@ -143,6 +143,12 @@ print("unchanged")
     assert done.stdout.strip() == "unchanged", done.stderr
 
 
+def test_modules_of_tests_have_names_of_their_own():
+    """They are imported by their name alone: a second one of the same name would hide the first."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 def test_public_names():
     """The names that are called from outside."""
     promised = {"Crystal", "ClusterBasis", "Dataset", "fit", "load", "Calculator", "sweep", "Potential", "Supercell"}

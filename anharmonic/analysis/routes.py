@@ -23,6 +23,8 @@ ALL = "all"
 HALF = 0.5
 """Order sets in where the cumulant goes from above this to below."""
 
+UNKNOWN = Measured(np.nan, np.nan)
+
 WINDOW = 40.0
 """Peaks of the heat capacity that far (K) from a crossing belong to another transition."""
 
@@ -49,7 +51,7 @@ def transition(name, found):
     peaks = {n: peak(by_size[n], f"susceptibility {name}") for n in sizes}
     exponent = growth(lengths, [peaks[n][1] for n in sizes])
     largest = by_size[sizes[-1]]
-    kind = order_of(exponent, _lowest(largest, name))
+    kind = order_of(exponent if len(sizes) > 2 else UNKNOWN, _lowest(largest, name))
     limit = extrapolated(lengths, [peaks[n][0] for n in sizes], SHIFT[kind])
     best, basis = _best(name, by_size, crossings, limit, peaks)
     heats = {n: peak(by_size[n], "heat_capacity", best.value, WINDOW) for n in sizes}
@@ -72,17 +74,22 @@ def transition(name, found):
 
 
 def _best(name, by_size, crossings, limit, peaks):
-    """Temperature with its error, and in words what it is from."""
+    """Temperature with its error, and in words what it is from.
+
+    What other routes are off by, beyond two standard errors, belongs to the error of a crossing.
+    """
     sizes = sorted(by_size)
     known = [pair for pair, t in crossings.items() if t.is_known]
     if known:
         small, large = known[-1]
-        found, words = crossings[small, large], f"cumulants of {small} and {large} cells"
-        if len(sizes) > 2 and len(known) > 1 and sizes[-3:] == [known[-2][0], small, large]:
-            moved = shift(*(by_size[n] for n in sizes[-3:]), name)
-            excess = max(abs(moved.value) - SURE * moved.error, 0.0)
-            found = Measured(found.value, float(np.hypot(found.error, excess)))
-        return found, words
+        found, doubts = crossings[small, large], []
+        if len(known) > 1 and sizes[-3:] == [known[-2][0], small, large]:
+            doubts.append(shift(*(by_size[n] for n in sizes[-3:]), name))
+        if limit.is_known:
+            doubts.append(Measured(limit.value - found.value, float(np.hypot(limit.error, found.error))))
+        excess = [max(abs(d.value) - SURE * d.error, 0.0) for d in doubts if np.isfinite(d.error)]
+        error = float(np.hypot(found.error, max(excess, default=0.0)))
+        return Measured(found.value, error), f"cumulants of {small} and {large} cells"
     if limit.is_known:
         return limit, "susceptibilities, extrapolated to the infinite crystal"
     n = sizes[-1]

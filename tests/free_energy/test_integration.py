@@ -3,8 +3,8 @@
 import builders
 import numpy as np
 import pytest
-from crystals import DoubleWell, start, two_atoms_fixed, two_atoms_stretched
 from ensembles import thermal
+from known_crystals import DoubleWell, start, two_atoms_fixed, two_atoms_stretched
 
 from anharmonic.conventions import GPA
 from anharmonic.crystal import Supercell

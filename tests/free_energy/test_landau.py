@@ -3,8 +3,8 @@
 import builders
 import numpy as np
 import pytest
-from crystals import start
 from ensembles import thermal
+from known_crystals import start
 from test_double_well import AXIS, DoubleWell
 
 from anharmonic.crystal import Supercell

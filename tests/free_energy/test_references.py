@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from crystals import masses
+from known_crystals import masses
 
 from anharmonic.conventions import BOLTZMANN, GPA, HBAR, KINETIC
 from anharmonic.crystal import Configuration, Supercell

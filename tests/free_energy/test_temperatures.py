@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from crystals import two_atoms_stretched
 from ensembles import thermal
 from equilibria import draw_two_atoms
+from known_crystals import two_atoms_stretched
 from test_exact_ensembles import TwoAtoms
 
 from anharmonic.conventions import BOLTZMANN

@@ -3,7 +3,7 @@
 import builders
 import numpy as np
 import pytest
-from crystals import finite_displacements, springs_of
+from phonon_crystals import finite_displacements, springs_of
 
 from anharmonic.crystal import Configuration, Supercell
 from anharmonic.phonons import harmonic_phonons
