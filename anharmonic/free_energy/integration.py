@@ -15,9 +15,9 @@ from anharmonic.analysis.statistics import estimate
 from anharmonic.conventions import BOLTZMANN, GPA
 from anharmonic.errors import AnharmonicError
 from anharmonic.evaluation import Evaluator
+from anharmonic.evaluation.hessian import second_derivatives
 from anharmonic.free_energy import mbar
 from anharmonic.free_energy.exact import kinetic_energy, reference_free_energy
-from anharmonic.free_energy.hessian import hessian
 from anharmonic.free_energy.models import Coupled, Difference
 from anharmonic.free_energy.references import Einstein, Harmonic
 from anharmonic.free_energy.windows import WindowOptions, Windows, last_state, production
@@ -215,7 +215,7 @@ def _harmonic(windows, target, state):
     """The harmonic crystal about the minimum next to the start, and that minimum."""
     options, modes = windows.options, windows.modes
     relaxed, _ = relax(windows.potential, state, cell=len(modes) > 0)
-    second, minimum = hessian(windows.potential, relaxed, modes)
+    second, _, minimum = second_derivatives(windows.potential, relaxed, modes)
     where = relaxed.displacements, relaxed.deformation
     return Harmonic.create(*where, modes, second, minimum, *_surroundings(windows), options.dtype), where
 

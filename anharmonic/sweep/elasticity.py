@@ -6,7 +6,7 @@ from anharmonic.analysis.strains import ElasticConstants
 from anharmonic.conventions import GPA
 from anharmonic.crystal.symmetry import symmetry_dataset
 from anharmonic.errors import AnharmonicError
-from anharmonic.potential.elasticity import elastic_stiffness
+from anharmonic.evaluation.elasticity import elastic_stiffness
 from anharmonic.potential.relaxation import relax
 from anharmonic.sweep.start import relaxed_phases
 

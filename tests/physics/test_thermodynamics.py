@@ -8,7 +8,7 @@ import anharmonic as ah
 from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import GPA
 from anharmonic.crystal import Configuration, Supercell
-from anharmonic.potential.elasticity import elastic_stiffness
+from anharmonic.evaluation.elasticity import elastic_stiffness
 from anharmonic.potential.relaxation import relax
 from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.thermodynamics import thermodynamics

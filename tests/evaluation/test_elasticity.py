@@ -10,7 +10,7 @@ from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import GPA
 from anharmonic.crystal import Configuration, Supercell
 from anharmonic.errors import AnharmonicError
-from anharmonic.potential.elasticity import elastic_stiffness, strain_basis
+from anharmonic.evaluation.elasticity import elastic_stiffness, strain_basis
 from anharmonic.potential.relaxation import relax
 
 STRAIN = 1e-3

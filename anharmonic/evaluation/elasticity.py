@@ -1,13 +1,10 @@
 """Elastic constants at 0 K: second derivatives of the energy by strain, atoms relaxed at every strain."""
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.conventions import VOIGT
 from anharmonic.errors import AnharmonicError
-from anharmonic.potential.potential import precision
+from anharmonic.evaluation.hessian import second_derivatives
 
 RESIDUAL_STRESS = 2e-4
 """Stresses (eV/A^3, 0.03 GPa) up to which a state counts as free of stress."""
@@ -50,7 +47,8 @@ def elastic_stiffness(potential, configuration, relaxed=True):
     AnharmonicError
         If the state is under stress, or no minimum for its atoms.
     """
-    hessian, slope = second_derivatives(potential, configuration)
+    modes = strain_basis() @ configuration.deformation
+    hessian, slope, _ = second_derivatives(potential, configuration, modes)
     volume, n = configuration.volume, configuration.displacements.size
     stress = abs(slope[n:]).max() / volume
     if stress > RESIDUAL_STRESS:
@@ -69,32 +67,3 @@ def elastic_stiffness(potential, configuration, relaxed=True):
         coupled = vectors[:, kept].T @ hessian[:n, n:]
         by_strain = by_strain - coupled.T @ (coupled / values[kept, None])
     return 0.5 * (by_strain + by_strain.T) / volume
-
-
-def second_derivatives(potential, configuration):
-    """Second and first derivatives of the energy by (u, Voigt strain) at a state.
-
-    Returns
-    -------
-    ndarray, shape (n + 6, n + 6); ndarray, shape (n + 6,)
-        In eV and A; the strain e acts on the strained cell, ``F = (1 + e) F0``.
-    """
-    lattice, u = potential.on(configuration.supercell), configuration.displacements
-    translations = lattice.topology.translations(configuration.supercell)
-    with precision("float64"):
-        args = lattice, jnp.asarray(u), jnp.asarray(configuration.deformation), translations, strain_basis()
-        rows, slope = _second_derivatives(*args)
-        return np.asarray(rows, float), np.asarray(slope, float)
-
-
-@eqx.filter_jit
-def _second_derivatives(lattice, u, deformation, translations, basis):
-    def energy(x):
-        strain = jnp.tensordot(x[u.size :], basis, 1)
-        return lattice.energy(x[: u.size].reshape(u.shape), deformation + strain @ deformation, translations)
-
-    start = jnp.concatenate([u.ravel(), jnp.zeros(6, u.dtype)])
-    gradient = jax.grad(energy)
-    slope, pull_back = jax.vjp(gradient, start)  # reverse twice: models have derivatives of their own, in reverse only
-    # one direction after the other: memory stays that of a single evaluation
-    return jax.lax.map(lambda v: pull_back(v)[0], jnp.eye(start.size, dtype=start.dtype)), slope
