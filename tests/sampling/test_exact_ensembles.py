@@ -10,6 +10,8 @@ Thermostats that only rescale all momenta are not ergodic in a harmonic crystal,
 Every test has controls: the same numbers reject a temperature wrong by 3 percent and a missing power of the volume.
 """
 
+from functools import cache, partial
+
 import builders
 import equinox as eqx
 import jax
@@ -43,7 +45,7 @@ BAROSTATS = {"piston": Piston(200.0, 0.02), "rescaling": CellRescaling(25.0)}
 DYNAMICS = [f"{thermostat}, {barostat}" for thermostat in THERMOSTATS for barostat in BAROSTATS]
 PRESSED = DYNAMICS[:2]
 QUICK = ["langevin, piston", "bussi, rescaling", "nose-hoover, piston", "mc"]
-"""Every thermostat and barostat once, and Monte Carlo; the other pairs belong to the slow tests of the two atoms."""
+"""Every thermostat and barostat once, and Monte Carlo; the other pairs belong to the slow tests."""
 
 
 def sampler(method, potential, supercell, cell):
@@ -287,19 +289,24 @@ def perovskite_run(springs, method):
 
 @pytest.fixture(scope="module")
 def perovskite_runs(springs):
-    """The same by every method."""
-    return {method: perovskite_run(springs, method) for method in [*DYNAMICS, "mc"]}
+    """The same by a method, run once."""
+    return cache(partial(perovskite_run, springs))
 
 
-@pytest.mark.parametrize("method", [*DYNAMICS, "mc"])
+@eqx.filter_jit
+def gradients(lattice, u, f, translations):
+    """Of states of runs, with leading axes (run, sample)."""
+    return jax.vmap(jax.vmap(lambda u, f: lattice.gradients(u, f, translations)))(u, f)
+
+
+@pytest.mark.parametrize("method", slow_but(QUICK, [*DYNAMICS, "mc"]))
 def test_identities_of_a_perovskite(springs, perovskite_runs, method):
     """Integration by parts, exact for any energy: the virial of the displacements, and the mean force on the cell."""
-    supercell, runs = Supercell.from_matrix([2, 2, 2]), perovskite_runs
-    found, lattice = runs[method], cast(springs.lattice, "float32")
+    supercell = Supercell.from_matrix([2, 2, 2])
+    found, lattice = perovskite_runs(method), cast(springs.lattice, "float32")
     translations, n_atoms = jnp.asarray(lattice.topology.translations(supercell)), 40
     u, f = (found[name].astype("float32") for name in ("displacements", "deformation"))
-    gradients = jax.jit(jax.vmap(jax.vmap(lambda u, f: lattice.gradients(u, f, translations))))
-    energy, by_u, by_f = (np.asarray(x, float) for x in gradients(u, f))
+    energy, by_u, by_f = (np.asarray(x, float) for x in gradients(lattice, u, f, translations))
     np.testing.assert_allclose(energy, found["energy"], atol=1e-3)
     virial = (by_u * u).sum((2, 3, 4))
     assert abs(z_score(virial, 3 * (n_atoms - 1) * thermal(TEMPERATURE))) < FINE
@@ -318,7 +325,7 @@ def test_identities_of_a_perovskite(springs, perovskite_runs, method):
     assert abs(scores(n_atoms - 1, 0 * TENSION)).min() > WRONG
 
 
-@pytest.mark.parametrize("method", DYNAMICS)
+@pytest.mark.parametrize("method", slow_but(QUICK, DYNAMICS))
 def test_all_methods_agree(perovskite_runs, method):
     """Energy, components of F and amplitudes by species, within their errors."""
 
@@ -327,7 +334,7 @@ def test_all_methods_agree(perovskite_runs, method):
         components = found["deformation"].reshape(*u.shape[:2], 9)
         return [found["energy"], *np.moveaxis(components, -1, 0), *np.moveaxis((u**2).mean(axis=(3, 4)), -1, 0)]
 
-    pair = perovskite_runs[method], perovskite_runs["mc"]
+    pair = perovskite_runs(method), perovskite_runs("mc")
     for one, other in zip(*map(observables, pair), strict=True):
         one, other = one.mean(1), other.mean(1)
         error = np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / len(one))
