@@ -58,13 +58,10 @@ def read_sampled(folder, crystal):
 
 def _write(found, path):
     """All temperatures, with both statistics."""
-    import csv
+    from anharmonic.files import write_csv
 
-    from anharmonic.files import replacing
-
-    with replacing(path) as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["temperature_K", "statistics", "volume_A3", "expansion_per_K", "bulk_modulus_GPa"])
-        for name, e in found.items():
-            for row in zip(e.temperature, e.volume, e.expansion, e.bulk_modulus, strict=True):
-                writer.writerow([f"{row[0]:g}", name, *(f"{x:.8g}" for x in row[1:])])
+    rows = []
+    for name, e in found.items():
+        for t, *values in zip(e.temperature, e.volume, e.expansion, e.bulk_modulus, strict=True):
+            rows.append([f"{t:g}", name, *(f"{x:.8g}" for x in values)])
+    write_csv(path, ["temperature_K", "statistics", "volume_A3", "expansion_per_K", "bulk_modulus_GPa"], rows)

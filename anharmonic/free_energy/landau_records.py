@@ -1,12 +1,10 @@
 """What umbrella sampling found, in meV per formula unit."""
 
-import csv
-
 import numpy as np
 
 from anharmonic.analysis.tilts import angles
 from anharmonic.errors import AnharmonicError
-from anharmonic.files import replacing
+from anharmonic.files import write_csv
 from anharmonic.free_energy.landau import STRAINS, landau_coefficients
 from anharmonic.free_energy.mbar import LEAST_OVERLAP
 from anharmonic.sweep.result import plain
@@ -65,13 +63,12 @@ def _beside(found, unbiased, meV):
 
 def write_landau(points, path):
     """Write all bins of all temperatures as CSV."""
-    with replacing(path) as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["temperature_K", "along", "q", "angle_degrees", "free_energy_meV", "error_meV"])
-        for p in points:
-            angle = p["angle_degrees"] or [None] * len(p["q"])
-            columns = zip(p["q"], angle, p["free_energy_meV"], p["error_meV"], strict=True)
-            writer.writerows([p["temperature_K"], p["along"], *row] for row in columns)
+    rows = []
+    for p in points:
+        angle = p["angle_degrees"] or [None] * len(p["q"])
+        columns = zip(p["q"], angle, p["free_energy_meV"], p["error_meV"], strict=True)
+        rows += [[p["temperature_K"], p["along"], *row] for row in columns]
+    write_csv(path, ["temperature_K", "along", "q", "angle_degrees", "free_energy_meV", "error_meV"], rows)
 
 
 def _coefficients(found, meV):

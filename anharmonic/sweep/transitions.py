@@ -1,6 +1,5 @@
 """Transition temperatures from sweeps and replica exchanges of one potential in several supercells."""
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ from anharmonic.analysis.order_parameters import order_parameters
 from anharmonic.analysis.routes import ALL, orders, transition
 from anharmonic.analysis.statistics import SHORT, correlation_time
 from anharmonic.errors import AnharmonicError
-from anharmonic.files import replacing
+from anharmonic.files import write_csv, write_json
 from anharmonic.sweep.exchange_plan import ExchangePlan
 from anharmonic.sweep.plan import SweepPlan
 from anharmonic.sweep.recorded import open_run
-from anharmonic.sweep.result import plain, write_summary
+from anharmonic.sweep.result import plain
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class TransitionReport:
     def save(self, folder="."):
         """Write transitions.json and curves.csv into a folder."""
         folder = Path(folder)
-        write_summary(self.record, folder, "transitions.json")
+        write_json(folder / "transitions.json", self.record)
         write_curves(self.curves, folder / "curves.csv")
 
     def plot(self, folder="."):
@@ -208,11 +207,14 @@ def _short(states):
 def write_curves(found, path):
     """All curves with their errors as CSV, a line for each direction, supercell and temperature."""
     names = list(dict.fromkeys(name for group in found.values() for c in group.values() for name in c.values))
-    with replacing(path) as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["direction", "n_cells", "temperature_K", *(f"{n}{e}" for n in names for e in ("", " error"))])
-        for way, group in found.items():
-            for n, c in sorted(group.items()):
-                columns = [x for name in names for x in (c[name], c.error(name))]
-                for row in zip(c.temperatures, *columns, strict=True):
-                    writer.writerow([way, n, *(f"{x:.8g}" for x in row)])
+    header = ["direction", "n_cells", "temperature_K", *(f"{n}{e}" for n in names for e in ("", " error"))]
+    write_csv(path, header, _curve_rows(found, names))
+
+
+def _curve_rows(found, names):
+    """Lines of the table of curves."""
+    for way, group in found.items():
+        for n, c in sorted(group.items()):
+            columns = [x for name in names for x in (c[name], c.error(name))]
+            for row in zip(c.temperatures, *columns, strict=True):
+                yield [way, n, *(f"{x:.8g}" for x in row)]

@@ -53,9 +53,10 @@ def integrate(
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.free_energy.integration import IntegrationOptions
     from anharmonic.free_energy.integration import integrate as run
-    from anharmonic.free_energy.records import integration_record, write_points
+    from anharmonic.free_energy.records import integration_record
     from anharmonic.interfaces.free_energy_figures import draw_integration
     from anharmonic.potential import load
+    from anharmonic.sweep.result import write_summary
 
     shared = {
         "reference": reference, "windows": windows, "pressure_GPa": pressure or 0.0, "cell": cell, "seed": seed,
@@ -72,7 +73,7 @@ def integrate(
             found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
         points.append(integration_record(model, start, options, found))
         summary = {"kind": "integration", "potential": model.name, "supercell": start[0].supercell.matrix.tolist()}
-        write_points(summary | {"points": points}, folder / "summary.json")
+        write_summary(summary | {"points": points}, folder)
     draw_integration(points, folder / "integration.png")
     _report(model, points, folder)
 

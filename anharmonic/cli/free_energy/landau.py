@@ -70,11 +70,11 @@ def landau(
     from anharmonic.free_energy.landau import STRAINS, LandauOptions
     from anharmonic.free_energy.landau import landau as run
     from anharmonic.free_energy.landau_records import landau_record, write_landau
-    from anharmonic.free_energy.records import write_points
     from anharmonic.free_energy.temperatures import samples_of_run
     from anharmonic.free_energy.unbiased import unbiased_free_energy
     from anharmonic.interfaces.free_energy_figures import draw_landau
     from anharmonic.potential import load
+    from anharmonic.sweep.result import write_summary
 
     low, high = between or RANGE["strain" if along in STRAINS else "tilt"]
     shared = {
@@ -95,7 +95,7 @@ def landau(
             found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
         points.append(landau_record(model, start[0].supercell, options, found, other))
         summary = {"kind": "landau", "potential": model.name, "supercell": start[0].supercell.matrix.tolist()}
-        write_points(summary | {"points": points}, folder / "summary.json")
+        write_summary(summary | {"points": points}, folder)
     write_landau(points, folder / "landau.csv")
     draw_landau(points, folder / "landau.png")
     _report(model, points, folder)
