@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.conventions import BOLTZMANN
 
 CONTINUOUS, FIRST_ORDER = 1.97, 3.0
@@ -45,11 +46,8 @@ def measured(function, *series):
         See `anharmonic.analysis.curves.Curves.values`.
     """
     full = [s[0] for s in series]
-    value, variance = function(*full), 0.0
-    for k, s in enumerate(series):
-        replicas = np.array([function(*full[:k], row, *full[k + 1 :]) for row in s[1:]], float)
-        variance += (len(replicas) - 1) * np.mean((replicas - replicas.mean()) ** 2)
-    return Measured(float(value), float(np.sqrt(variance)))
+    left_out = ([function(*full[:k], row, *full[k + 1 :]) for row in s[1:]] for k, s in enumerate(series))
+    return Measured(float(function(*full)), float(np.linalg.norm([jackknife_error(values) for values in left_out])))
 
 
 def crossing(small, large, name):
