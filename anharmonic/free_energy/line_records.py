@@ -10,6 +10,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.files import write_csv
 from anharmonic.free_energy.records import read_points
 from anharmonic.sweep.result import plain, write_summary
+from anharmonic.sweep.samplers import potential_name
 from anharmonic.sweep.scan import formula_units
 
 
@@ -31,7 +32,7 @@ def read_anchors(paths, samples):
     found = []
     for path in paths:
         summary, points = read_points(path)
-        mine = samples["options"]["potential"].rsplit(" ", 1)[0], samples["structure"].supercell.matrix.tolist()
+        mine = potential_name(samples["options"]), samples["structure"].supercell.matrix.tolist()
         theirs = summary["potential"], summary["supercell"]
         if mine != theirs:
             raise AnharmonicError(f"{path} is of {theirs[0]} {theirs[1]}, and the run of {mine[0]} {mine[1]}")
@@ -67,7 +68,7 @@ def line_record(line, samples, anchors):
     warnings = [f"too few independent samples for an honest error at {', '.join(short)} K"] if short else []
     return plain({
         "kind": "temperatures",
-        "potential": samples["options"]["potential"].rsplit(" ", 1)[0],
+        "potential": potential_name(samples["options"]),
         "supercell": structure.supercell.matrix.tolist(),
         "n_formula_units": n_units,
         "points": points,

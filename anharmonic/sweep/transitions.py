@@ -17,6 +17,7 @@ from anharmonic.sweep.exchange_plan import ExchangePlan
 from anharmonic.sweep.plan import SweepPlan
 from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.result import plain
+from anharmonic.sweep.samplers import potential_name
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     on_curve(len(jobs), len(jobs))
     names = _names(states[ALL])
     record = {
-        "potential": recorded[0].options["potential"].split()[0],
+        "potential": potential_name(recorded[0].options),
         "runs": [_head(r) for r in recorded],
         "transitions": [t for name in names if (t := transition(name, found))],
         "without": [name for name in names if not orders(found[ALL], name)],
