@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli import options as opt
+from anharmonic.cli import simulation
 from anharmonic.cli.free_energy import options as own
 
 
@@ -15,7 +16,7 @@ def integrate(
     supercell: opt.SupercellShape = None,
     matrix: opt.SupercellMatrix = None,
     phase: own.Phase = None,
-    structure: own.Structure = None,
+    structure: simulation.Structure = None,
     reference: Annotated[
         str,
         typer.Option(

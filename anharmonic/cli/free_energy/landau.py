@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli import options as opt
+from anharmonic.cli import simulation
 from anharmonic.cli.free_energy import options as own
 
 RANGE = {"tilt": (0.0, 0.25), "strain": (-0.04, 0.04)}
@@ -31,7 +32,7 @@ def landau(
     supercell: opt.SupercellShape = None,
     matrix: opt.SupercellMatrix = None,
     phase: own.Phase = None,
-    structure: own.Structure = None,
+    structure: simulation.Structure = None,
     windows: Annotated[
         int, typer.Option("--windows", metavar="N", rich_help_panel=opt.SAMPLING, help="Windows at each temperature.")
     ] = 12,
