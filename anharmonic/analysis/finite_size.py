@@ -83,7 +83,7 @@ def shift(small, middle, large, name):
     return measured(difference, a[0], middle.values[f"cumulant {name}"], b[1])
 
 
-def peak(curves, name, near=None, width=np.inf):
+def peak(curves, name, near=0.0, width=np.inf):
     """Temperature (K) and height of the highest peak of a curve: two `Measured`.
 
     Parameters
@@ -98,7 +98,7 @@ def peak(curves, name, near=None, width=np.inf):
     tuple of Measured
         Unknown where the curve is highest at the end of what is looked at.
     """
-    inside = np.abs(curves.temperatures - (near or 0)) <= width if near is not None else slice(None)
+    inside = np.abs(curves.temperatures - near) <= width
     grid, values = curves.temperatures[inside], curves.values[name][:, inside]
     if len(grid) < 3:
         return Measured(np.nan, np.nan), Measured(np.nan, np.nan)

@@ -43,7 +43,7 @@ def landau_record(potential, supercell, options, found, unbiased=None):
     }
     if unbiased is not None:
         record |= _beside(found, unbiased, meV)
-    return _without_nan(plain(record))
+    return plain(record)
 
 
 def _beside(found, unbiased, meV):
@@ -88,12 +88,3 @@ def _warnings(options, found):
         return warnings
     pairs = ", ".join(f"{options.centres[k]:.3g} - {options.centres[k + 1]:.3g}" for k in poor)
     return [*warnings, f"windows hardly overlap at {pairs}: take more windows, or sample longer"]
-
-
-def _without_nan(value):
-    """JSON has no NaN: None."""
-    if isinstance(value, dict):
-        return {name: _without_nan(v) for name, v in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -76,7 +76,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     recorded = [open_run(path) for path in runs]
     _check_alike(recorded)
     states = _by_direction_and_size(recorded)
-    found, sizes = defaultdict(dict), sorted({r.structure.supercell.n_cells for r in recorded})
+    found, sizes = defaultdict(dict), sorted({run.supercell.n_cells for run in recorded})
     jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
     if not jobs:
         raise AnharmonicError("no run has two temperatures with samples enough for error bars: run longer")
@@ -105,11 +105,12 @@ def _names(states):
 def _by_direction_and_size(recorded):
     """States by direction (and all together) and number of cells."""
     found = defaultdict(lambda: defaultdict(list))
+    is_one_way = len({direction for run in recorded for direction in _directions(run)}) == 1
     for run in recorded:
         for direction, state in _states(run):
-            found[ALL][run.structure.supercell.n_cells].append(state)
-            if len({d for r in recorded for d in _directions(r)}) > 1:
-                found[direction][run.structure.supercell.n_cells].append(state)
+            found[ALL][run.supercell.n_cells].append(state)
+            if not is_one_way:
+                found[direction][run.supercell.n_cells].append(state)
     if not found:
         raise AnharmonicError("no temperature of these runs has samples enough for error bars: run longer")
     return found
@@ -156,8 +157,8 @@ def _head(run):
     """A line about a run."""
     return {
         "file": str(run.folder),
-        "n_cells": run.structure.supercell.n_cells,
-        "n_atoms": run.structure.crystal.n_sites * run.structure.supercell.n_cells,
+        "n_cells": run.supercell.n_cells,
+        "n_atoms": run.structure.n_atoms,
         "directions": list(_directions(run)),
         "method": run.plan.method,
         "temperatures_K": [min(run.plan.temperatures), max(run.plan.temperatures), len(run.plan.temperatures)],
