@@ -1,5 +1,6 @@
 """``anharmonic free-energy integrate``: absolute free energies from an Einstein or a harmonic crystal."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,6 @@ def integrate(
     from anharmonic.free_energy.records import integration_record
     from anharmonic.interfaces.free_energy_figures import draw_integration
     from anharmonic.potential import load
-    from anharmonic.sweep.result import write_summary
 
     shared = {
         "reference": reference, "windows": windows, "pressure_GPa": pressure or 0.0, "cell": cell, "seed": seed,
@@ -68,13 +68,9 @@ def integrate(
     model = load(potential)
     prepare_compiler()
     start = own.beginning(model, cells, phase, structure)
-    folder, points = opt.output_folder(out), []
-    for options in wanted:
-        with own.sampling(quiet) as control:
-            found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
-        points.append(integration_record(model, start, options, found))
-        summary = {"kind": "integration", "potential": model.name, "supercell": start[0].supercell.matrix.tolist()}
-        write_summary(summary | {"points": points}, folder)
+    folder = opt.output_folder(out)
+    record = partial(integration_record, model, start)
+    points = own.performed("integration", run, record, model, start, wanted, folder, quiet)
     draw_integration(points, folder / "integration.png")
     _report(model, points, folder)
 

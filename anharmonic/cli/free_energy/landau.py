@@ -75,7 +75,6 @@ def landau(
     from anharmonic.free_energy.unbiased import unbiased_free_energy
     from anharmonic.interfaces.free_energy_figures import draw_landau
     from anharmonic.potential import load
-    from anharmonic.sweep.result import write_summary
 
     low, high = between or RANGE["strain" if along in STRAINS else "tilt"]
     shared = {
@@ -86,17 +85,16 @@ def landau(
     wanted = [LandauOptions(temperature=t, **shared) for t in opt.temperatures_of(temperature)]
     cells = opt.supercell_of(supercell, matrix, required=False)
     unbiased = samples_of_run(compare) if compare else None
-    others = [unbiased_free_energy(unbiased, options) if compare else None for options in wanted]
+    beside = {options: unbiased_free_energy(unbiased, options) for options in wanted} if compare else {}
     model = load(potential)
     prepare_compiler()
     start = own.beginning(model, cells, phase, structure)
-    folder, points = opt.output_folder(out), []
-    for options, other in zip(wanted, others, strict=True):
-        with own.sampling(quiet) as control:
-            found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
-        points.append(landau_record(model, start[0].supercell, options, found, other))
-        summary = {"kind": "landau", "potential": model.name, "supercell": start[0].supercell.matrix.tolist()}
-        write_summary(summary | {"points": points}, folder)
+    folder = opt.output_folder(out)
+
+    def record(options, found):
+        return landau_record(model, start[0].supercell, options, found, beside.get(options))
+
+    points = own.performed("landau", run, record, model, start, wanted, folder, quiet)
     write_landau(points, folder / "landau.csv")
     draw_landau(points, folder / "landau.png")
     _report(model, points, folder)

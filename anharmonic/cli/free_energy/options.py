@@ -58,3 +58,32 @@ def beginning(model, cells, phase, structure):
 def sampling(quiet):
     """As `anharmonic.cli.running.stoppable`, for windows in a folder each."""
     return stoppable(quiet, " of a window; its checkpoint is written")
+
+
+def performed(kind, run, record, model, start, wanted, folder, quiet):
+    """Sample at one temperature after another, with summary.json written after each; returns their records.
+
+    Parameters
+    ----------
+    kind : str
+        Of the summary.
+    run : callable
+        `anharmonic.free_energy.integration.integrate`, or another with its arguments.
+    record : callable
+        ``(options, found) -> dict`` of one temperature.
+    model : Potential
+    start : tuple of (Configuration, str)
+    wanted : list of WindowOptions
+        One for each temperature.
+    folder : Path
+    quiet : bool
+    """
+    from anharmonic.sweep.result import write_summary
+
+    summary = {"kind": kind, "potential": model.name, "supercell": start[0].supercell.matrix.tolist(), "points": []}
+    for options in wanted:
+        with sampling(quiet) as control:
+            found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
+        summary["points"].append(record(options, found))
+        write_summary(summary, folder)
+    return summary["points"]
