@@ -98,8 +98,7 @@ def peak(curves, name, near=0.0, width=np.inf):
     tuple of Measured
         Unknown where the curve is highest at the end of what is looked at.
     """
-    inside = np.abs(curves.temperatures - near) <= width
-    grid, values = curves.temperatures[inside], curves.values[name][:, inside]
+    grid, values = _window(curves, name, near, width)
     if len(grid) < 3:
         return Measured(np.nan, np.nan), Measured(np.nan, np.nan)
     place, height = (measured(lambda v, k=k: _top(grid, v)[k], values) for k in range(2))
@@ -123,8 +122,7 @@ def latent_heat(curves, near, width):
     What is around the peak is the mean of both ends of the window. Where the transition is continuous this falls with
     the size of the supercell, and is no more than a bound.
     """
-    inside = np.abs(curves.temperatures - near) <= width
-    grid = curves.temperatures[inside]
+    grid, capacity = _window(curves, "heat_capacity", near, width)
 
     def heat(values):
         temperature, height = _top(grid, values)
@@ -133,7 +131,7 @@ def latent_heat(curves, near, width):
 
     if len(grid) < 3:
         return Measured(np.nan, np.nan)
-    return measured(heat, curves.values["heat_capacity"][:, inside])
+    return measured(heat, capacity)
 
 
 def order_of(exponent, lowest):
@@ -160,6 +158,12 @@ def _resolved(found, *curves):
     """A temperature that is no better known than the gaps between those sampled."""
     blur = max((c.resolution(found.value) for c in curves), default=0.0)
     return Measured(found.value, float(np.hypot(found.error, blur)))
+
+
+def _window(curves, name, near, width):
+    """The temperatures within `width` of `near` (K), and a curve (1 + n_blocks, n) there."""
+    inside = np.abs(curves.temperatures - near) <= width
+    return curves.temperatures[inside], curves.values[name][:, inside]
 
 
 def _common(small, large, name):

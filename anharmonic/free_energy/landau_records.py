@@ -23,14 +23,15 @@ def landau_record(potential, supercell, options, found, unbiased=None):
     unbiased : LandauFreeEnergy, optional
         Of a run without a bias, in the same bins; its zero is set by the bins that both have.
     """
-    meV = 1000 / (formula_units(potential.crystal) * supercell.n_cells)
+    n_units = formula_units(potential.crystal) * supercell.n_cells
+    meV = 1000 / n_units
     strain = options.along in STRAINS
     label = f"{options.along.replace('-', ' ')}" if strain else f"{options.along} tilt, tangent"
     record = {
         "temperature_K": options.temperature,
         "along": options.along,
         "x_label": label.capitalize(),
-        "n_formula_units": formula_units(potential.crystal) * supercell.n_cells,
+        "n_formula_units": n_units,
         "q": found.q,
         "angle_degrees": None if strain else angles(found.q),
         "free_energy_meV": meV * found.free_energy,

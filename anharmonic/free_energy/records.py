@@ -75,9 +75,11 @@ def read_points(path):
     try:
         summary = json.loads(path.read_text())
         points = summary["points"]
-        assert summary["kind"] == "integration" and points[0]["free_energy_meV"] is not None
-    except (ValueError, KeyError, TypeError, IndexError, AssertionError):
-        raise FileFormatError(f"{path} is no summary of anharmonic free-energy integrate") from None
+        is_one = summary["kind"] == "integration" and points[0]["free_energy_meV"] is not None
+    except (ValueError, KeyError, TypeError, IndexError):
+        is_one = False
+    if not is_one:
+        raise FileFormatError(f"{path} is no summary of anharmonic free-energy integrate")
     return summary, points
 
 

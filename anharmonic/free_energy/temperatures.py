@@ -108,7 +108,9 @@ def along_temperature(temperatures, series, n_atoms):
     steps, variances = np.diff(integral), np.zeros((len(betas), len(betas)))
     for group in groups:
         if group.stop - group.start > 1:
-            steps[group.start : group.stop - 1], variances[group, group] = _mbar(betas[group], series[group])
+            solved = mbar.solve_products(betas[group], series[group])
+            steps[group.start : group.stop - 1] = np.diff(solved.free_energies)
+            variances[group, group] = solved.errors**2
     variances = _across(variances, overlapping, weights, errors)
     between = weights[:, None] - weights[None]
     return TemperatureLine(
@@ -167,13 +169,6 @@ def _integral(betas, means, variances):
         weights[k + 1] = weights[k]
         weights[k + 1, [k, k + 1]] += w / 2
     return np.concatenate([[0.0], np.cumsum(parts)]), weights
-
-
-def _mbar(betas, series):
-    """Changes of G/kT between neighbours, and variances of the changes between any two."""
-    thin = [mbar.thinned(s, strict=False)[0] for s in series]
-    solved = mbar.solve(np.multiply.outer(betas, np.concatenate(thin)), [len(s) for s in thin])
-    return np.diff(solved.free_energies), solved.errors**2
 
 
 def _across(variances, overlapping, weights, errors):
