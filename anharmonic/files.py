@@ -1,5 +1,7 @@
 """Files are written aside and renamed: a reader never sees half a file."""
 
+import csv
+import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,3 +17,27 @@ def replacing(path):
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_json(path, data):
+    """Write plain data as JSON."""
+    with replacing(path) as part:
+        part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+
+def write_csv(path, header, rows):
+    """Write a table as CSV, None as an empty cell.
+
+    Parameters
+    ----------
+    path : path
+    header : iterable of str
+        Names of the columns.
+    rows : iterable of sequence or dict
+        A dict gives the columns that it has; its other keys are left out.
+    """
+    header = list(header)
+    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([row.get(name) for name in header] if isinstance(row, dict) else row for row in rows)

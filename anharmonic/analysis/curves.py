@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anharmonic.analysis.reweighting import Reweighting, islands
+from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
 
@@ -87,13 +88,7 @@ class Curves:
 
     def error(self, name):
         """Standard errors of a curve, shape (n,)."""
-        return jackknife_error(self.values[name])
-
-
-def jackknife_error(values):
-    """Standard error of ``values[0]`` from the values without one block each, (1 + n_blocks, ...)."""
-    replicas = np.asarray(values, float)[1:]
-    return np.sqrt((len(replicas) - 1) * np.mean((replicas - replicas.mean(axis=0)) ** 2, axis=0))
+        return jackknife_error(self.values[name][1:])
 
 
 def curves(states, n_cells, temperatures=None):

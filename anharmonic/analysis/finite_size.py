@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.conventions import BOLTZMANN
 
 CONTINUOUS, FIRST_ORDER = 1.97, 3.0
@@ -45,11 +46,8 @@ def measured(function, *series):
         See `anharmonic.analysis.curves.Curves.values`.
     """
     full = [s[0] for s in series]
-    value, variance = function(*full), 0.0
-    for k, s in enumerate(series):
-        replicas = np.array([function(*full[:k], row, *full[k + 1 :]) for row in s[1:]], float)
-        variance += (len(replicas) - 1) * np.mean((replicas - replicas.mean()) ** 2)
-    return Measured(float(value), float(np.sqrt(variance)))
+    left_out = ([function(*full[:k], row, *full[k + 1 :]) for row in s[1:]] for k, s in enumerate(series))
+    return Measured(float(function(*full)), float(np.linalg.norm([jackknife_error(values) for values in left_out])))
 
 
 def crossing(small, large, name):
@@ -85,7 +83,7 @@ def shift(small, middle, large, name):
     return measured(difference, a[0], middle.values[f"cumulant {name}"], b[1])
 
 
-def peak(curves, name, near=None, width=np.inf):
+def peak(curves, name, near=0.0, width=np.inf):
     """Temperature (K) and height of the highest peak of a curve: two `Measured`.
 
     Parameters
@@ -100,8 +98,7 @@ def peak(curves, name, near=None, width=np.inf):
     tuple of Measured
         Unknown where the curve is highest at the end of what is looked at.
     """
-    inside = np.abs(curves.temperatures - (near or 0)) <= width if near is not None else slice(None)
-    grid, values = curves.temperatures[inside], curves.values[name][:, inside]
+    grid, values = _window(curves, name, near, width)
     if len(grid) < 3:
         return Measured(np.nan, np.nan), Measured(np.nan, np.nan)
     place, height = (measured(lambda v, k=k: _top(grid, v)[k], values) for k in range(2))
@@ -125,8 +122,7 @@ def latent_heat(curves, near, width):
     What is around the peak is the mean of both ends of the window. Where the transition is continuous this falls with
     the size of the supercell, and is no more than a bound.
     """
-    inside = np.abs(curves.temperatures - near) <= width
-    grid = curves.temperatures[inside]
+    grid, capacity = _window(curves, "heat_capacity", near, width)
 
     def heat(values):
         temperature, height = _top(grid, values)
@@ -135,7 +131,7 @@ def latent_heat(curves, near, width):
 
     if len(grid) < 3:
         return Measured(np.nan, np.nan)
-    return measured(heat, curves.values["heat_capacity"][:, inside])
+    return measured(heat, capacity)
 
 
 def order_of(exponent, lowest):
@@ -162,6 +158,12 @@ def _resolved(found, *curves):
     """A temperature that is no better known than the gaps between those sampled."""
     blur = max((c.resolution(found.value) for c in curves), default=0.0)
     return Measured(found.value, float(np.hypot(found.error, blur)))
+
+
+def _window(curves, name, near, width):
+    """The temperatures within `width` of `near` (K), and a curve (1 + n_blocks, n) there."""
+    inside = np.abs(curves.temperatures - near) <= width
+    return curves.temperatures[inside], curves.values[name][:, inside]
 
 
 def _common(small, large, name):

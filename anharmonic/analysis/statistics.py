@@ -123,6 +123,25 @@ def equilibration_start(samples):
     return int(starts[np.argmax(remaining)])
 
 
+def jackknife_error(left_out):
+    """Standard error of a quantity from its values without one block of the samples each.
+
+    ``error^2 = (n - 1)/n sum_k (x_k - mean)^2`` (Efron and Stein, Ann. Statist. 9, 586 (1981)), for blocks of
+    equal lengths that are longer than the correlation time.
+
+    Parameters
+    ----------
+    left_out : array_like, shape (n_blocks, ...)
+
+    Returns
+    -------
+    ndarray, shape (...)
+        In the unit of the quantity.
+    """
+    left_out = np.asarray(left_out, float)
+    return np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
+
+
 def _autocorrelation(samples):
     """Normalised autocorrelation at all lags, shape (n_samples, ...): 1, 0, 0, ... for a constant."""
     n_samples = len(samples)

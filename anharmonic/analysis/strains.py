@@ -10,7 +10,7 @@ import numpy as np
 
 from anharmonic.analysis.metric import kept_rotations
 from anharmonic.analysis.responses import temperature_derivative
-from anharmonic.analysis.statistics import correlation_time
+from anharmonic.analysis.statistics import correlation_time, jackknife_error
 from anharmonic.conventions import BOLTZMANN, GPA, VOIGT, to_voigt
 from anharmonic.errors import AnharmonicError
 
@@ -132,10 +132,9 @@ def elastic_constants(crystal, deformation, volume, temperature):
     scale = volume / (BOLTZMANN * temperature)
     whole = _stiffness(sums.sum(axis=0), rotations, scale)
     without = np.stack([_stiffness(sums.sum(axis=0) - piece, rotations, scale) for piece in sums])
-    error = np.sqrt((BLOCKS - 1) * without.var(axis=0))
     unbiased = BLOCKS * whole - (BLOCKS - 1) * without.mean(axis=0)
     longest = float(correlation_time(to_voigt(e)).max())
-    return ElasticConstants(unbiased / GPA, error / GPA, longest, len(e))
+    return ElasticConstants(unbiased / GPA, jackknife_error(without) / GPA, longest, len(e))
 
 
 def _stiffness(sums, rotations, scale):

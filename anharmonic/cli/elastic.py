@@ -1,6 +1,5 @@
 """``anharmonic elastic``: elastic constants of the relaxed phases of a potential."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,7 @@ def elastic(
     """
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import counting, show, table
-    from anharmonic.files import replacing
+    from anharmonic.files import write_json
     from anharmonic.potential import load
     from anharmonic.sweep.elasticity import elastic_phases
 
@@ -32,8 +31,7 @@ def elastic(
     prepare_compiler()
     with counting("phases", quiet) as progress:
         found = elastic_phases(model, progress)
-    with replacing(folder / "elastic.json") as part:
-        part.write_text(json.dumps({"potential": model.name, "phases": found}, indent=1) + "\n")
+    write_json(folder / "elastic.json", {"potential": model.name, "phases": found})
     _write_csv(folder / "elastic.csv", found)
     columns = ["<from", "<space group", "energy\nmeV/cell", *(f"C{n}" for n in SHOWN), "bulk\nmodulus", "<stable"]
     show(
@@ -53,17 +51,14 @@ def _row(p):
 
 def _write_csv(file, found):
     """A line for each phase, all 21 constants."""
-    import csv
-
-    from anharmonic.files import replacing
+    from anharmonic.files import write_csv
 
     upper = [(i, j) for i in range(6) for j in range(i, 6)]
     names = [f"C{i + 1}{j + 1}_GPa" for i, j in upper]
-    with replacing(file) as part, open(part, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["start", "space_group", "energy_meV_per_cell", *names, "born_stable", "bulk_modulus_GPa"])
-        for p in found:
-            head = [p["start"], p["space_group"], f"{p['energy_meV_per_cell']:.6f}"]
-            constants = p.get("elastic_constants_GPa")
-            values = [""] * len(upper) if constants is None else [f"{constants[i][j]:.4f}" for i, j in upper]
-            writer.writerow([*head, *values, p.get("born_stable", ""), p.get("bulk_modulus_GPa", "")])
+    header, rows = ["start", "space_group", "energy_meV_per_cell", *names, "born_stable", "bulk_modulus_GPa"], []
+    for p in found:
+        head = [p["start"], p["space_group"], f"{p['energy_meV_per_cell']:.6f}"]
+        constants = p.get("elastic_constants_GPa")
+        values = [None] * len(upper) if constants is None else [f"{constants[i][j]:.4f}" for i, j in upper]
+        rows.append([*head, *values, p.get("born_stable"), p.get("bulk_modulus_GPa")])
+    write_csv(file, header, rows)

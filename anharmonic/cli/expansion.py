@@ -1,9 +1,5 @@
 """The quasi-harmonic part of ``anharmonic phonons``: table, figure, and volumes of a sweep beside them."""
 
-import json
-
-from anharmonic.errors import FileFormatError
-
 ROWS = 6
 """Temperatures in the printed table."""
 
@@ -32,39 +28,29 @@ def expand(potential, most, supercell, sampled, folder, quiet):
     return table(f"quasi-harmonic expansion of the lowest phase{left_out}", columns, rows)
 
 
-def read_sampled(folder, crystal):
-    """Temperatures (K) and mean volumes (A^3 per reference cell) of a sweep.
+def read_sampled(folder):
+    """Temperatures (K) and mean volumes (A^3 per reference cell) of a run.
 
     Raises
     ------
-    FileFormatError
-        If the folder has no run.h5 and summary.json of a sweep.
+    AnharmonicError, FileFormatError
+        See `anharmonic.sweep.recorded.open_run`.
     """
-    import h5py
     import numpy as np
 
-    from anharmonic.records import DAMAGE
+    from anharmonic.sweep.recorded import open_run
 
-    try:
-        temperatures = [float(p["temperature_K"]) for p in json.loads((folder / "summary.json").read_text())["points"]]
-        with h5py.File(folder / "run.h5") as file:
-            samples = {name: file["samples"][name][:] for name in ("stage", "production", "deformation")}
-    except DAMAGE as error:
-        raise FileFormatError(f"{folder} has no summary.json and run.h5 of a sweep: {error}") from None
-    growth, counts = np.linalg.det(samples["deformation"].astype(float)), samples["production"]
-    chosen = [counts & (samples["stage"] == k) for k in range(len(temperatures))]
-    return temperatures, [float(crystal.volume * growth[rows].mean()) for rows in chosen]
+    run = open_run(folder)
+    growth = [np.linalg.det(point.samples["deformation"].astype(float)).mean() for point in run.points]
+    return [point.temperature for point in run.points], [float(run.crystal.volume * g) for g in growth]
 
 
 def _write(found, path):
     """All temperatures, with both statistics."""
-    import csv
+    from anharmonic.files import write_csv
 
-    from anharmonic.files import replacing
-
-    with replacing(path) as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["temperature_K", "statistics", "volume_A3", "expansion_per_K", "bulk_modulus_GPa"])
-        for name, e in found.items():
-            for row in zip(e.temperature, e.volume, e.expansion, e.bulk_modulus, strict=True):
-                writer.writerow([f"{row[0]:g}", name, *(f"{x:.8g}" for x in row[1:])])
+    rows = []
+    for name, e in found.items():
+        for t, *values in zip(e.temperature, e.volume, e.expansion, e.bulk_modulus, strict=True):
+            rows.append([f"{t:g}", name, *(f"{x:.8g}" for x in values)])
+    write_csv(path, ["temperature_K", "statistics", "volume_A3", "expansion_per_K", "bulk_modulus_GPa"], rows)

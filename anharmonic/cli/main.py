@@ -46,9 +46,23 @@ PANELS = {
     "Simulate": (sweep, exchange, md, mc, phonons),
     "Look": (transitions, report, thermo, info, export),
 }
-SCREENING = (grid, similar, modulus, fingerprint, formation_energy, perovskite)
-FREE_ENERGY = (phases, integrate, temperatures, landau)
-DATA = {"import": import_files, "info": dataset_info, "split": split, "merge": merge}
+GROUPS = {
+    "dataset": (
+        "Make and check a potential", "Collect labelled structures in one file: import, look, split, merge.",
+        {"import": import_files, "info": dataset_info, "split": split, "merge": merge},
+    ),
+    "free-energy": (
+        "Simulate", "Free energies: of phases at 0 K, by integration, along temperature, along order parameters.",
+        {"phases": phases, "integrate": integrate, "temperatures": temperatures, "landau": landau},
+    ),
+    "screen": (
+        "Screen compounds", "Compare crystals by structure and composition, and predict properties from similar ones.",
+        {"grid": grid, "similar": similar, "modulus": modulus, "fingerprint": fingerprint,
+         "formation-energy": formation_energy, "perovskite": perovskite},
+    ),
+}  # fmt: skip
+"""Commands below a command: where it stands in the help, what it says there, its commands by name."""
+
 RESUMABLE = ("sweep", "exchange", "md", "mc", "phonons", "select", "learn", "free-energy")
 
 
@@ -66,27 +80,11 @@ app = typer.Typer(
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel, help=_reflowed(command.__doc__))(command)
-dataset = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
-for name, command in DATA.items():
-    dataset.command(name, help=_reflowed(command.__doc__))(command)
-app.add_typer(
-    dataset, name="dataset", rich_help_panel="Make and check a potential", no_args_is_help=True,
-    help="Collect labelled structures in one file: import, look, split, merge.",
-)  # fmt: skip
-free_energy = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
-for command in FREE_ENERGY:
-    free_energy.command(help=_reflowed(command.__doc__))(command)
-app.add_typer(
-    free_energy, name="free-energy", rich_help_panel="Simulate", no_args_is_help=True,
-    help="Free energies: of phases at 0 K, by integration, along temperature, along order parameters.",
-)  # fmt: skip
-screen = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
-for command in SCREENING:
-    screen.command(help=_reflowed(command.__doc__))(command)
-app.add_typer(
-    screen, name="screen", rich_help_panel="Screen compounds", no_args_is_help=True,
-    help="Compare crystals by structure and composition, and predict properties from similar ones.",
-)  # fmt: skip
+for group, (panel, text, commands) in GROUPS.items():
+    below = typer.Typer(rich_markup_mode="rich", context_settings=app.info.context_settings)
+    for name, command in commands.items():
+        below.command(name, help=_reflowed(command.__doc__))(command)
+    app.add_typer(below, name=group, rich_help_panel=panel, no_args_is_help=True, help=text)
 
 
 def _print_version(wanted: bool):

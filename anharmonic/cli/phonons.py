@@ -107,7 +107,7 @@ def phonons(
     cells = opt.supercell_of(supercell, matrix, required=False)
     if quasi_harmonic is None:
         opt.refuse({"--sampled": sampled}, "a calculation without --quasi-harmonic, beside which it is drawn")
-    volumes = None if sampled is None else read_sampled(sampled, model.crystal)
+    volumes = None if sampled is None else read_sampled(sampled)
     folder = opt.output_folder(out)
     prepare_compiler()
     result = run_phonons(

@@ -20,10 +20,11 @@ class StoppedBySignal(Exception):
 
 
 @contextmanager
-def sampling(folder, quiet):
-    """Yields the arguments ``on_chunk`` and ``stop`` of a run whose files go to `folder`.
+def stoppable(quiet, kept):
+    """Yields the arguments ``on_chunk`` and ``stop`` of a run.
 
-    The first SIGTERM or SIGINT lets the chunk end and writes a checkpoint; the exit code is then 128 plus its number.
+    The first SIGTERM or SIGINT lets the chunk end and writes a checkpoint; the exit code is then 128 plus its number,
+    and `kept` says where the checkpoint is.
     """
     from anharmonic.cli.progress import RunProgress
     from anharmonic.cli.terminal import say
@@ -34,9 +35,18 @@ def sampling(folder, quiet):
         say(f"{name}: stopping after this chunk; a second signal stops at once, without a checkpoint")
 
     try:
-        with warnings.catch_warnings(), soft_stop(announce) as stop, RunProgress(quiet) as progress:
-            warnings.showwarning = lambda message, *rest: say(f"warning: {message}")
+        with soft_stop(announce) as stop, RunProgress(quiet) as progress:
             yield {"on_chunk": progress, "stop": stop}
     except Stopped as stopped:
-        message = f"{stopped}; the checkpoint is in {folder / 'run.h5'}, and the same command continues"
+        message = f"{stopped}{kept}, and the same command continues"
         raise StoppedBySignal(message, EXIT_CODE + stopped.signal_number) from None
+
+
+@contextmanager
+def sampling(folder, quiet):
+    """As `stoppable`, for a run whose files go to `folder`; warnings become one line each."""
+    from anharmonic.cli.terminal import say
+
+    with warnings.catch_warnings(), stoppable(quiet, f"; the checkpoint is in {folder / 'run.h5'}") as control:
+        warnings.showwarning = lambda message, *rest: say(f"warning: {message}")
+        yield control

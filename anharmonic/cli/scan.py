@@ -86,16 +86,13 @@ def _table(path, labelled):
 
 def _write_csv(file, paths, labelled):
     """All points, the labelled ones with what the potential says of the structure itself."""
-    import csv
+    from anharmonic.files import write_csv
 
-    from anharmonic.files import replacing
-
-    with replacing(file) as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["path", "x_label", "x", "energy_meV", "label_meV", "distance_A", "structure"])
-        for path, points in zip(paths, labelled, strict=True):
-            for x, energy in zip(path.x, path.energy, strict=True):
-                writer.writerow([path.name, path.x_label, f"{x:.6f}", f"{1000 * energy:.6f}", "", "", ""])
-            for p in points:
-                numbers = [f"{v:.6f}" for v in (p.x, 1000 * p.predicted, 1000 * p.energy, p.distance)]
-                writer.writerow([path.name, path.x_label, *numbers, p.source])
+    rows = []
+    for path, points in zip(paths, labelled, strict=True):
+        for x, energy in zip(path.x, path.energy, strict=True):
+            rows.append([path.name, path.x_label, f"{x:.6f}", f"{1000 * energy:.6f}", None, None, None])
+        for p in points:
+            numbers = [f"{v:.6f}" for v in (p.x, 1000 * p.predicted, 1000 * p.energy, p.distance)]
+            rows.append([path.name, path.x_label, *numbers, p.source])
+    write_csv(file, ["path", "x_label", "x", "energy_meV", "label_meV", "distance_A", "structure"], rows)

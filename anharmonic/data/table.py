@@ -1,13 +1,12 @@
 """What came of each file: frames taken, labels they lack, and what was refused, by kind."""
 
-import csv
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from anharmonic.data.files import all_files, kind_of
 from anharmonic.data.refusals import KINDS, file_of
-from anharmonic.files import replacing
+from anharmonic.files import write_csv
 
 LABELS = ("energy", "forces", "stress")
 HEADER = ("file", "format", "taken", *(f"no {name}" for name in LABELS), "refused", "why")
@@ -100,12 +99,11 @@ def _cells(record):
 
 def write_table(path, records):
     """The table as CSV: a column for each kind of refusal, all different reasons in the last one."""
-    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "format", "taken", *(f"no_{name}" for name in LABELS), *KINDS, "reasons"])
-        for r in records:
-            missing, refused = [r.missing[name] for name in LABELS], [r.refused[kind] for kind in KINDS]
-            writer.writerow([r.path, r.format, r.taken, *missing, *refused, "; ".join(dict.fromkeys(r.reasons))])
+    rows = []
+    for r in records:
+        missing, refused = [r.missing[name] for name in LABELS], [r.refused[kind] for kind in KINDS]
+        rows.append([r.path, r.format, r.taken, *missing, *refused, "; ".join(dict.fromkeys(r.reasons))])
+    write_csv(path, ["file", "format", "taken", *(f"no_{name}" for name in LABELS), *KINDS, "reasons"], rows)
 
 
 def outcome_lines(records, shown=12):

@@ -116,20 +116,13 @@ def fit(
     DatasetError
         If labels that are asked for are missing, or the data set has another crystal.
     """
-    if model not in MODELS:
-        raise AnharmonicError(f"model is one of {', '.join(MODELS)}; found {model!r}")
-    if folds and model != "polynomial":
-        raise AnharmonicError(f"folds = {folds} is for polynomials; `anharmonic select` cross-validates nets")
     validation = (0.0 if folds else 0.1) if validation is None else validation
     weights, schedule, started = weights or Weights(), schedule or Schedule(), time.perf_counter()
-    if not same_crystal(basis.crystal, dataset.crystal):
-        raise DatasetError("the data set has another reference crystal than the basis: read it with that of the basis")
-    dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
+    _check(basis, dataset, model, folds, weights)
     parts = divide(dataset, validation, test, seed, split_by)
     problem = Problem(basis, parts, weights, *_beginning(start, model, basis, born), seed, progress)
     strength, crossed = problem.cross_validation(folds, ridge, split_by) if folds else (ridge, None)
     solved = problem.solve(model, hidden, strength, schedule)
-    found = solved.statistics if start is None else solved.statistics.with_ranges(start.ranges)
     posterior = fit_posterior(
         UnitPredictions(problem.geometry, solved.model, last_layers=True), solved.offsets, solved.equations,
         solved.strength, problem.parts["training"], problem.parts.get("validation"), weights,
@@ -141,19 +134,40 @@ def fit(
         "n_frames": {part: len(data) for part, data in parts.items()},
         "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
-    seen = [frame for part in ("training", "validation") if part in parts for frame in parts[part]]
+    potential = _potential(problem, solved, posterior, start, wall, facts | (metadata or {}))
+    return _judged(potential, parts, {f"{folds} folds": crossed} if crossed else {}, solved.curve)
+
+
+def _check(basis, dataset, model, folds, weights):
+    """Refuse what cannot be fitted."""
+    if model not in MODELS:
+        raise AnharmonicError(f"model is one of {', '.join(MODELS)}; found {model!r}")
+    if folds and model != "polynomial":
+        raise AnharmonicError(f"folds = {folds} is for polynomials; `anharmonic select` cross-validates nets")
+    if not same_crystal(basis.crystal, dataset.crystal):
+        raise DatasetError("the data set has another reference crystal than the basis: read it with that of the basis")
+    dataset.require(energy=weights.energy > 0, forces=weights.forces > 0, stress=weights.stress > 0)
+
+
+def _potential(problem, solved, posterior, start, wall, metadata):
+    """The potential of a `Solution`, with walls around what its data and those of `start` cover, and their domain."""
+    found = solved.statistics if start is None else solved.statistics.with_ranges(start.ranges)
+    seen = [frame for part in ("training", "validation") for frame in problem.labelled.get(part, ())]
     walled = solved.model.walled(walls_around(problem.geometry, seen, found, wall, start and start.model))
-    domain = Domain.of_environments(found.environments, basis.crystal.site_classes)
+    domain = Domain.of_environments(found.environments, problem.basis.crystal.site_classes)
     domain = domain if start is None or start.domain is None else domain.joined(start.domain)
-    potential = Potential(basis, walled, found.ranges, facts | (metadata or {}), posterior, domain, problem.born)
-    comparisons = {part: compare(potential, data) for part, data in parts.items()}
-    comparisons |= {f"{folds} folds": crossed} if crossed else {}
+    return Potential(problem.basis, walled, found.ranges, metadata, posterior, domain, problem.born)
+
+
+def _judged(potential, parts, crossed, curve):
+    """The `FitResult` of a potential, whose errors by part become part of its metadata."""
+    comparisons = {part: compare(potential, data) for part, data in parts.items()} | crossed
     report = {part: error_report(comparison) for part, comparison in comparisons.items()}
     potential.metadata["errors"] = {part: r["all"] for part, r in report.items()}
     judged = [part for part in ("validation", "test") if part in parts]
     calibrations = {part: calibrate(potential, parts[part], comparisons[part]) for part in judged}
     potential.metadata["calibration"] = {part: c.record() for part, c in calibrations.items()}
-    return FitResult(potential, report, comparisons, solved.curve, leaks(parts), calibrations)
+    return FitResult(potential, report, comparisons, curve, leaks(parts), calibrations)
 
 
 def _widths(model, hidden, start):

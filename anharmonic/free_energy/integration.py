@@ -6,7 +6,7 @@ and by the integral of ``<U - U_reference>`` over lambda: the first fails where 
 the integrand is not smooth between them.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import roots_jacobi
@@ -25,7 +25,6 @@ from anharmonic.potential.potential import precision
 from anharmonic.potential.relaxation import relax
 from anharmonic.sampling.conditions import Conditions
 from anharmonic.sweep.plan import one_of
-from anharmonic.sweep.samplers import potential_digest
 
 REFERENCES = ("einstein", "harmonic")
 PREPARATION, LONGER = "preparation", 4
@@ -134,12 +133,10 @@ def integrate(potential, start, options, folder=None, on_chunk=lambda progress, 
     """
     state, name = start
     couplings, weights = nodes(options.windows)
-    recorded = asdict(options) | {"potential": potential_digest(potential), "start": name}
-    recorded |= {"supercell": state.supercell.matrix.tolist()}
     prepared = options.reference == "einstein"
     labels = [PREPARATION] * prepared + [f"lambda {x:.4f}" for x in couplings]
     windows = Windows(
-        potential, state.supercell, options, recorded, labels, {"difference": Difference()}, folder, on_chunk, stop,
+        potential, state.supercell, options, name, labels, {"difference": Difference()}, folder, on_chunk, stop,
         {0: LONGER} if prepared else {},
     )  # fmt: skip
     with precision(options.dtype):
@@ -269,6 +266,4 @@ def free_energy_of_couplings(couplings, series, kt):
     -------
     Windows
     """
-    thin = [mbar.thinned(s, strict=False)[0] for s in series]
-    reduced = np.multiply.outer(np.asarray(couplings), np.concatenate(thin)) / kt
-    return mbar.solve(reduced, [len(s) for s in thin])
+    return mbar.solve_products(np.asarray(couplings) / kt, series)

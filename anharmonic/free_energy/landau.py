@@ -5,7 +5,7 @@ evenly; MBAR takes the bias out. All else is free and in equilibrium: where the 
 be not. Unbiased samples alone give the same where the order parameter visits all of its range by itself.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from anharmonic.free_energy import mbar
 from anharmonic.free_energy.models import Biased, BiasedCoordinate, Coordinate
 from anharmonic.free_energy.windows import WindowOptions, Windows, last_state, production
 from anharmonic.potential.potential import precision
-from anharmonic.sweep.samplers import potential_digest
 
 TILTS = tuple(label.replace(" tilt about ", "-") for label in LABELS)
 """Names of tilts as order parameters: in-phase-x and so on."""
@@ -157,11 +156,9 @@ def landau(potential, start, options, folder=None, on_chunk=lambda progress, pla
 def umbrella_samples(potential, start, options, coordinate, **control):
     """Samples of the order parameter in all windows, list of (n_samples,); `control` and the rest as of `landau`."""
     state, name = start
-    recorded = asdict(options) | {"potential": potential_digest(potential), "start": name}
-    recorded |= {"supercell": state.supercell.matrix.tolist()}
     labels = [f"{options.along} {c:.4f}" for c in options.centres]
     observables = {"coordinate": BiasedCoordinate()}
-    windows = Windows(potential, state.supercell, options, recorded, labels, observables, **control)
+    windows = Windows(potential, state.supercell, options, name, labels, observables, **control)
     with precision(options.dtype):
         target, begin = Evaluator.create(potential, state.supercell, options.dtype), _moved(state, coordinate, options)
         found = []

@@ -1,12 +1,10 @@
 """What umbrella sampling found, in meV per formula unit."""
 
-import csv
-
 import numpy as np
 
 from anharmonic.analysis.tilts import angles
 from anharmonic.errors import AnharmonicError
-from anharmonic.files import replacing
+from anharmonic.files import write_csv
 from anharmonic.free_energy.landau import STRAINS, landau_coefficients
 from anharmonic.free_energy.mbar import LEAST_OVERLAP
 from anharmonic.sweep.result import plain
@@ -25,14 +23,15 @@ def landau_record(potential, supercell, options, found, unbiased=None):
     unbiased : LandauFreeEnergy, optional
         Of a run without a bias, in the same bins; its zero is set by the bins that both have.
     """
-    meV = 1000 / (formula_units(potential.crystal) * supercell.n_cells)
+    n_units = formula_units(potential.crystal) * supercell.n_cells
+    meV = 1000 / n_units
     strain = options.along in STRAINS
     label = f"{options.along.replace('-', ' ')}" if strain else f"{options.along} tilt, tangent"
     record = {
         "temperature_K": options.temperature,
         "along": options.along,
         "x_label": label.capitalize(),
-        "n_formula_units": formula_units(potential.crystal) * supercell.n_cells,
+        "n_formula_units": n_units,
         "q": found.q,
         "angle_degrees": None if strain else angles(found.q),
         "free_energy_meV": meV * found.free_energy,
@@ -45,7 +44,7 @@ def landau_record(potential, supercell, options, found, unbiased=None):
     }
     if unbiased is not None:
         record |= _beside(found, unbiased, meV)
-    return _without_nan(plain(record))
+    return plain(record)
 
 
 def _beside(found, unbiased, meV):
@@ -65,13 +64,12 @@ def _beside(found, unbiased, meV):
 
 def write_landau(points, path):
     """Write all bins of all temperatures as CSV."""
-    with replacing(path) as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["temperature_K", "along", "q", "angle_degrees", "free_energy_meV", "error_meV"])
-        for p in points:
-            angle = p["angle_degrees"] or [None] * len(p["q"])
-            columns = zip(p["q"], angle, p["free_energy_meV"], p["error_meV"], strict=True)
-            writer.writerows([p["temperature_K"], p["along"], *row] for row in columns)
+    rows = []
+    for p in points:
+        angle = p["angle_degrees"] or [None] * len(p["q"])
+        columns = zip(p["q"], angle, p["free_energy_meV"], p["error_meV"], strict=True)
+        rows += [[p["temperature_K"], p["along"], *row] for row in columns]
+    write_csv(path, ["temperature_K", "along", "q", "angle_degrees", "free_energy_meV", "error_meV"], rows)
 
 
 def _coefficients(found, meV):
@@ -91,12 +89,3 @@ def _warnings(options, found):
         return warnings
     pairs = ", ".join(f"{options.centres[k]:.3g} - {options.centres[k + 1]:.3g}" for k in poor)
     return [*warnings, f"windows hardly overlap at {pairs}: take more windows, or sample longer"]
-
-
-def _without_nan(value):
-    """JSON has no NaN: None."""
-    if isinstance(value, dict):
-        return {name: _without_nan(v) for name, v in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,6 +1,5 @@
 """What a line along temperature found, in meV per formula unit, and how it compares with integrations on it."""
 
-import csv
 from math import hypot
 from pathlib import Path
 
@@ -8,9 +7,10 @@ import numpy as np
 
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
-from anharmonic.files import replacing
-from anharmonic.free_energy.records import read_points, write_points
-from anharmonic.sweep.result import plain
+from anharmonic.files import write_csv
+from anharmonic.free_energy.records import read_points
+from anharmonic.sweep.result import plain, write_summary
+from anharmonic.sweep.samplers import potential_name
 from anharmonic.sweep.scan import formula_units
 
 
@@ -32,7 +32,7 @@ def read_anchors(paths, samples):
     found = []
     for path in paths:
         summary, points = read_points(path)
-        mine = samples["options"]["potential"].rsplit(" ", 1)[0], samples["structure"].supercell.matrix.tolist()
+        mine = potential_name(samples["options"]), samples["structure"].supercell.matrix.tolist()
         theirs = summary["potential"], summary["supercell"]
         if mine != theirs:
             raise AnharmonicError(f"{path} is of {theirs[0]} {theirs[1]}, and the run of {mine[0]} {mine[1]}")
@@ -68,7 +68,7 @@ def line_record(line, samples, anchors):
     warnings = [f"too few independent samples for an honest error at {', '.join(short)} K"] if short else []
     return plain({
         "kind": "temperatures",
-        "potential": samples["options"]["potential"].rsplit(" ", 1)[0],
+        "potential": potential_name(samples["options"]),
         "supercell": structure.supercell.matrix.tolist(),
         "n_formula_units": n_units,
         "points": points,
@@ -83,11 +83,8 @@ def line_record(line, samples, anchors):
 
 def write_line(record, folder):
     """Write summary.json and temperatures.csv."""
-    write_points(record, Path(folder) / "summary.json")
-    with replacing(Path(folder) / "temperatures.csv") as part, open(part, "w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(record["points"][0]))
-        writer.writeheader()
-        writer.writerows(record["points"])
+    write_summary(record, folder)
+    write_csv(Path(folder) / "temperatures.csv", record["points"][0], record["points"])
 
 
 def _point(line, k, n_units, anchor):

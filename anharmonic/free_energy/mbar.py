@@ -81,6 +81,24 @@ def solve(reduced, counts):
     return Windows(np.asarray(found["Delta_f"][0], float), errors, np.asarray(between, float), weights, counts)
 
 
+def solve_products(factors, series):
+    """Free energies of windows whose energy over kT is a factor times one quantity, from correlated samples.
+
+    Parameters
+    ----------
+    factors : array_like, shape (n_windows,)
+        Inverse temperatures for an enthalpy, say; of the inverse unit of the quantity.
+    series : sequence of ndarray, shape (n_samples,)
+        The quantity in each window.
+
+    Returns
+    -------
+    Windows
+    """
+    thin = [thinned(s, strict=False)[0] for s in series]
+    return solve(np.multiply.outer(factors, np.concatenate(thin)), [len(s) for s in thin])
+
+
 def thinned(*series, strict=True):
     """Every g-th sample of series (n, ...) of one window, g twice the longest correlation time: a list of arrays.
 

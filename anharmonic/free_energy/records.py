@@ -1,4 +1,4 @@
-"""What integrations found, in meV per formula unit, as a summary that is written and read."""
+"""What integrations found, in meV per formula unit, as a summary that is read again."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,6 @@ import numpy as np
 from anharmonic.analysis import lattice_parameters
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError, FileFormatError
-from anharmonic.files import replacing
 from anharmonic.free_energy.mbar import LEAST_OVERLAP
 from anharmonic.free_energy.phases import n_domains
 from anharmonic.sweep.result import plain
@@ -62,12 +61,6 @@ def integration_record(potential, start, options, found):
     })  # fmt: skip
 
 
-def write_points(summary, path):
-    """Write a summary as JSON."""
-    with replacing(path) as part:
-        part.write_text(json.dumps(summary, indent=1) + "\n")
-
-
 def read_points(path):
     """The points of a summary of ``anharmonic free-energy integrate``.
 
@@ -82,9 +75,11 @@ def read_points(path):
     try:
         summary = json.loads(path.read_text())
         points = summary["points"]
-        assert summary["kind"] == "integration" and points[0]["free_energy_meV"] is not None
-    except (ValueError, KeyError, TypeError, IndexError, AssertionError):
-        raise FileFormatError(f"{path} is no summary of anharmonic free-energy integrate") from None
+        is_one = summary["kind"] == "integration" and points[0]["free_energy_meV"] is not None
+    except (ValueError, KeyError, TypeError, IndexError):
+        is_one = False
+    if not is_one:
+        raise FileFormatError(f"{path} is no summary of anharmonic free-energy integrate")
     return summary, points
 
 

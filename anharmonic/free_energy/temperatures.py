@@ -6,22 +6,16 @@ equilibrium there: by replica exchange, or where the hysteresis is small.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import h5py
 import numpy as np
 
+from anharmonic.analysis.reweighting import islands
 from anharmonic.analysis.statistics import estimate
-from anharmonic.conventions import BOLTZMANN, GPA, from_voigt
-from anharmonic.errors import AnharmonicError, FileFormatError
+from anharmonic.conventions import BOLTZMANN
+from anharmonic.errors import AnharmonicError
 from anharmonic.free_energy import mbar
 from anharmonic.free_energy.exact import kinetic_energy
-from anharmonic.records import DAMAGE, read_record
-from anharmonic.sampling.conditions import split_stress
-from anharmonic.sampling.runfile import STRUCTURES, read_samples
-
-APART = 16.0
-"""Neighbours with a larger ``(1/kT_1 - 1/kT_2) (H_2 - H_1)`` share no samples (see `analysis.replica_spacing`)."""
+from anharmonic.sweep.recorded import open_run
 
 
 @dataclass(frozen=True)
@@ -108,12 +102,15 @@ def along_temperature(temperatures, series, n_atoms):
     found = [estimate(s) for s in series]
     means, errors = (np.array([getattr(f, name) for f in found]) for name in ("mean", "error"))
     integral, weights = _integral(betas, means, [s.var(ddof=1) for s in series])
-    overlapping = np.diff(betas) * np.diff(means) > -APART
+    groups, overlapping = islands(betas, series), np.ones(len(betas) - 1, bool)
+    overlapping[[group.stop - 1 for group in groups[:-1]]] = False
     motion = -1.5 * (n_atoms - 1) * np.log(temperatures / temperatures[0])
     steps, variances = np.diff(integral), np.zeros((len(betas), len(betas)))
-    for i, j in _islands(overlapping):
-        if j > i:
-            steps[i:j], variances[i : j + 1, i : j + 1] = _mbar(betas[i : j + 1], series[i : j + 1])
+    for group in groups:
+        if group.stop - group.start > 1:
+            solved = mbar.solve_products(betas[group], series[group])
+            steps[group.start : group.stop - 1] = np.diff(solved.free_energies)
+            variances[group, group] = solved.errors**2
     variances = _across(variances, overlapping, weights, errors)
     between = weights[:, None] - weights[None]
     return TemperatureLine(
@@ -131,7 +128,7 @@ def along_temperature(temperatures, series, n_atoms):
 
 
 def samples_of_run(path):
-    """Equilibrium samples of the enthalpy of a run file of ``sweep``, ``exchange``, ``md`` or ``mc``.
+    """Equilibrium samples of the enthalpy of a run of ``sweep``, ``exchange``, ``md`` or ``mc``, finished or not.
 
     Returns
     -------
@@ -144,49 +141,19 @@ def samples_of_run(path):
     FileFormatError, AnharmonicError
         If the file is no run file, or of a ramp, several pressures, or two directions.
     """
-    path = Path(path) / "run.h5" if Path(path).is_dir() else Path(path)
-    if not path.is_file():
-        raise AnharmonicError(f"no run file at {path}")
-    try:
-        with h5py.File(path, "r") as file:
-            structure = read_record(file["structure"], STRUCTURES)
-        options, samples = read_samples(path)
-        names = "energy", "projections", "deformation"
-        energy, tilts, deformation = (samples[name].astype(float) for name in names)
-        production, stages = np.asarray(samples["production"], bool), np.asarray(samples["stage"])
-    except DAMAGE as error:
-        raise FileFormatError(f"{path} is no run file, or damaged ({error})") from error
-    _check(options, path)
-    columns = energy + _work(options, structure, deformation), tilts, deformation - np.eye(3)
-    if energy.ndim == 2:
-        parts = [[np.moveaxis(c[production], 1, 0)[k] for k in range(energy.shape[1])] for c in columns]
-    else:
-        parts = [[c[production & (stages == k)] for k in np.unique(stages[production])] for c in columns]
-    rising = options.get("direction") != "cooling"
-    temperatures = options["temperatures"][:: 1 if rising else -1][: len(parts[0])]
-    found = dict(zip(("series", "tilts", "strains"), parts, strict=True))
-    return found | {"temperatures": temperatures, "structure": structure, "options": options}
-
-
-def _check(options, path):
-    """Refuse runs that are no line of equilibria."""
-    if options.get("direction") == "both":
+    run = open_run(path, unfinished=True)
+    if run.options.get("direction") == "both":
         raise AnharmonicError(f"{path} went up and down: take a run in one direction, or a replica exchange")
-    if options.get("pressures_GPa"):
+    if run.options.get("pressures_GPa"):
         raise AnharmonicError(f"{path} has several pressures: a line along temperature has one")
-    if options.get("end_temperature") is not None or "temperatures" not in options:
-        raise AnharmonicError(f"{path} is no run at constant temperatures")
-
-
-def _work(options, structure, deformation):
-    """``P V - V0 tension : E`` (eV) of deformations (..., 3, 3), as `Conditions.work`."""
-    if options.get("stress_GPa"):
-        pressure, tension = split_stress(from_voigt(np.array(options["stress_GPa"]) * GPA))
-    else:
-        pressure, tension = options.get("pressure_GPa", 0.0) * GPA, np.zeros((3, 3))
-    strain = 0.5 * (np.swapaxes(deformation, -1, -2) @ deformation - np.eye(3))
-    volume = structure.crystal.volume * structure.supercell.n_cells
-    return volume * (pressure * np.linalg.det(deformation) - np.sum(tension * strain, axis=(-2, -1)))
+    return {
+        "temperatures": [point.temperature for point in run.points],
+        "series": [point.enthalpy(run.volume) for point in run.points],
+        "tilts": [point.samples["projections"].astype(float) for point in run.points],
+        "strains": [point.samples["deformation"].astype(float) - np.eye(3) for point in run.points],
+        "structure": run.structure,
+        "options": run.options,
+    }
 
 
 def _integral(betas, means, variances):
@@ -202,19 +169,6 @@ def _integral(betas, means, variances):
         weights[k + 1] = weights[k]
         weights[k + 1, [k, k + 1]] += w / 2
     return np.concatenate([[0.0], np.cumsum(parts)]), weights
-
-
-def _islands(overlapping):
-    """First and last place of every run of neighbours that overlap."""
-    cuts = [0, *(np.flatnonzero(~overlapping) + 1), len(overlapping) + 1]
-    return [(a, b - 1) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-
-
-def _mbar(betas, series):
-    """Changes of G/kT between neighbours, and variances of the changes between any two."""
-    thin = [mbar.thinned(s, strict=False)[0] for s in series]
-    solved = mbar.solve(np.multiply.outer(betas, np.concatenate(thin)), [len(s) for s in thin])
-    return np.diff(solved.free_energies), solved.errors**2
 
 
 def _across(variances, overlapping, weights, errors):

@@ -4,7 +4,7 @@ All are done by Hamiltonian Monte Carlo, which samples exactly what it is asked 
 and not its ensemble, whatever the springs of a reference or a bias. One compilation serves all windows.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,17 @@ import numpy as np
 from anharmonic.conventions import GPA
 from anharmonic.crystal import Configuration
 from anharmonic.errors import AnharmonicError
-from anharmonic.sampling.conditions import strain_modes
+from anharmonic.sampling.conditions import CELLS, strain_modes
 from anharmonic.sampling.monte_carlo import HybridMoves, MonteCarlo
 from anharmonic.sampling.observables import Observer
 from anharmonic.sampling.run import Run
 from anharmonic.sampling.stages import Sampling, Stage
 from anharmonic.sweep.plan import one_of
-from anharmonic.sweep.samplers import tilt_projections
+from anharmonic.sweep.samplers import potential_digest, tilt_projections
 from anharmonic.sweep.sweep import perform
 
 CHUNK = 50
 """Samples, one after each trajectory, in a compiled call."""
-
-CELLS = ("fixed", "isotropic", "orthorhombic", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +78,8 @@ class Windows:
     potential : Potential
     supercell : Supercell
     options : WindowOptions
-    recorded : dict
-        What a run file remembers, besides what is its window's own.
+    start : str
+        Name of the state that the first window begins with.
     labels : list of str
         Of all windows, in their order.
     observables : dict of callable
@@ -96,7 +94,7 @@ class Windows:
     potential: object
     supercell: object
     options: WindowOptions
-    recorded: dict
+    start: str
     labels: list
     observables: dict
     folder: object = None
@@ -111,6 +109,8 @@ class Windows:
         projections = tilt_projections(crystal, supercell).astype(dtype)
         self.observer = Observer(projections, self.observables)
         self.structure = Configuration.reference(crystal, supercell)
+        facts = {"potential": potential_digest(self.potential), "supercell": supercell.matrix.tolist()}
+        self.recorded = asdict(self.options) | facts | {"start": self.start}
 
     @property
     def modes(self):

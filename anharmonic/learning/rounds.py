@@ -10,7 +10,7 @@ from anharmonic.data import Dataset
 from anharmonic.data.frames import Frame
 from anharmonic.data.provenance import file_digest
 from anharmonic.errors import AnharmonicError
-from anharmonic.files import replacing
+from anharmonic.files import replacing, write_json
 from anharmonic.fitting import Weights, fit
 from anharmonic.fitting.geometry import Geometry
 from anharmonic.fitting.information import choose, in_tolerances
@@ -89,7 +89,7 @@ class Learner:
         if not (path.exists() and notes.exists()):
             result = fit(self.basis, self.known, test=self.test, **self.options)
             result.potential.save(path)
-            _write(notes, {part: report["all"] for part, report in result.report.items()})
+            write_json(notes, {part: report["all"] for part, report in result.report.items()})
         return {"errors": json.loads(notes.read_text(encoding="utf-8"))}
 
     def _sample(self, here):
@@ -201,7 +201,7 @@ def learn(plan, folder, track=lambda items, text: items, stop=lambda: None, on_r
     _claim(plan, folder)
     history = []
     for history in Learner(plan, folder, track, stop).rounds():
-        _write(folder / "history.json", history)
+        write_json(folder / "history.json", history)
         on_round(history)
     last = history[-1]
     potential = load(folder / f"round-{last['round']:02d}" / "potential.h5")
@@ -244,8 +244,3 @@ def _unlabelled(configuration):
     """A frame whose labels are zero: of a candidate only the places for labels count."""
     zeros = np.zeros_like(configuration.displacements)
     return Frame(configuration, 0.0, zeros, np.zeros((3, 3)), "candidates", "", "")
-
-
-def _write(path, value):
-    with replacing(path) as part:
-        part.write_text(json.dumps(value, indent=1), encoding="utf-8")

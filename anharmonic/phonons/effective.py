@@ -14,6 +14,7 @@ from phonopy.harmonic.force_constants import compact_fc_to_full_fc
 from symfc import Symfc
 from symfc.utils.utils import SymfcAtoms
 
+from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.errors import AnharmonicError
 
 FEWEST_BLOCKS = 3
@@ -55,8 +56,8 @@ class EffectiveFit:
 
     def with_error(self, function):
         """``(value, error)`` of a number, or an array, that depends on a phonopy object: jackknife over the blocks."""
-        left_out = np.array([function(self.cells.with_force_constants(found)) for found in self.without])
-        return np.asarray(function(self.phonon)), np.sqrt((len(left_out) - 1) * left_out.var(0))
+        left_out = [function(self.cells.with_force_constants(found)) for found in self.without]
+        return np.asarray(function(self.phonon)), jackknife_error(left_out)
 
 
 class ForceConstantFit:

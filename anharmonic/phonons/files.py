@@ -1,10 +1,8 @@
 """Files of phonons: phonopy's own, tables, JSON."""
 
-import csv
-import json
 from pathlib import Path
 
-from anharmonic.files import replacing
+from anharmonic.files import replacing, write_csv, write_json
 from anharmonic.phonons.run import temperature_folder
 
 COLUMNS = (
@@ -31,8 +29,7 @@ def write_files(result, folder):
     """
     folder = Path(folder)
     written = [folder / "phonons.json", folder / "harmonic" / PARAMETERS]
-    with replacing(written[0]) as part:
-        part.write_text(json.dumps(result.summary, indent=1) + "\n")
+    write_json(written[0], result.summary)
     save_phonopy(result.harmonic, written[1])
     for thermal in result.thermal:
         own = temperature_folder(folder, thermal.record["temperature_K"])
@@ -54,20 +51,13 @@ def save_phonopy(phonon, path):
 
 def _write_table(points, path):
     """Soft modes: a line for each temperature and special point."""
-    with replacing(path) as part, open(part, "w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        for point in points:
-            for label, mode in point["soft_modes"].items():
-                writer.writerow(point | mode | {"point": label})
+    rows = (point | mode | {"point": label} for point in points for label, mode in point["soft_modes"].items())
+    write_csv(path, COLUMNS, rows)
 
 
 def _write_spectra(spectra, path):
     """Spectral densities of all modes: frequency (THz), then 1/THz for each set of degenerate modes of each point."""
     names = [f"{label} {'+'.join(str(k + 1) for k in s)}" for label, own in spectra.items() for s in own["modes"]]
     frequency = next(iter(spectra.values()))["frequency"]
-    with replacing(path) as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["frequency_THz", *names])
-        for k, f in enumerate(frequency):
-            writer.writerow([f"{f:.6g}", *(f"{x:.6g}" for own in spectra.values() for x in own["density"][k])])
+    rows = ([f, *(x for own in spectra.values() for x in own["density"][k])] for k, f in enumerate(frequency))
+    write_csv(path, ["frequency_THz", *names], ([f"{x:.6g}" for x in row] for row in rows))

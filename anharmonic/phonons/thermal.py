@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anharmonic.analysis.spectra import fit_oscillator, power_spectrum
+from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.phonons.effective import EffectiveFit, residual
 from anharmonic.phonons.points import degenerate_sets, frequencies_at, frequency_of, modes_at, softest_modes
@@ -137,7 +138,7 @@ def _with_errors(segments, n_samples, interval):
     whole = fit_oscillator(total / n, n_samples, interval)
     left_out = [fit_oscillator((total - one) / (n - 1), n_samples, interval, whole) for one in segments]
     found = np.array([(x.frequency, x.linewidth) for x in (whole, *left_out)])
-    return found[0], np.sqrt((n - 1) * found[1:].var(0))
+    return found[0], jackknife_error(found[1:])
 
 
 def _soft_mode(point, vectors, motion, fit, harmonic, spectra):

@@ -1,6 +1,5 @@
 """Thermodynamics and structures of a recorded run as files: JSON, CSV, CIF and figures."""
 
-import csv
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from anharmonic.conventions import VOIGT
-from anharmonic.files import replacing
+from anharmonic.files import write_csv, write_json
 from anharmonic.interfaces.cif import write_cif
 from anharmonic.interfaces.structure_figures import draw_structures
 from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
@@ -110,8 +109,7 @@ def write_analysis(found: RunAnalysis, folder):
         What was written, relative to `folder`.
     """
     folder, written = Path(folder), ["thermodynamics.json", "thermodynamics.csv"]
-    with replacing(folder / written[0]) as part:
-        part.write_text(json.dumps(found.record, indent=1) + "\n")
+    write_json(folder / written[0], found.record)
     _write_rows(folder / written[1], [_row(p) for p in found.record["points"]])
     transitions = found.record["transitions"]
     drawings = {
@@ -187,8 +185,4 @@ def _pair_rows(found):
 
 def _write_rows(path, rows):
     """A CSV with the columns of all rows."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, dict.fromkeys(key for row in rows for key in row), rows)

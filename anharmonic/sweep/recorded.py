@@ -17,6 +17,9 @@ from anharmonic.sweep.plan import ChunkedPlan, SweepPlan
 from anharmonic.sweep.result import stage_samples
 from anharmonic.sweep.simulation_plan import SimulationPlan
 
+FEWEST = 2
+"""Samples of a temperature that counts: one has no error bar."""
+
 
 @dataclass(frozen=True)
 class RecordedPoint:
@@ -114,18 +117,20 @@ class RecordedRun:
         return step * self.plan.sampling.stride, "ps" if "ps" in label else "passes"
 
 
-def open_run(path):
+def open_run(path, unfinished=False):
     """Read a run.
 
     Parameters
     ----------
     path : path
         A run file, or the folder of one.
+    unfinished : bool
+        Whether the temperature that a run is still at counts, with what it has.
 
     Raises
     ------
     AnharmonicError
-        If there is none, it has no finished temperature, or it is a ramp.
+        If there is none, it has no such temperature, or it is a ramp.
     FileFormatError
         If it is damaged, or no run file.
     """
@@ -138,7 +143,7 @@ def open_run(path):
         with h5py.File(file, "r") as opened:
             structure = read_record(opened["structure"], STRUCTURES)
             finished = bool(opened.attrs["finished"])
-        plan = _plan(options)
+        plan = _plan(options, file)
     except DAMAGE as error:
         if isinstance(error, AnharmonicError):
             raise
@@ -146,16 +151,20 @@ def open_run(path):
     if any(stage.end is not None for stage in plan.stages):
         raise AnharmonicError(f"{file} is a run along a ramp: it has no equilibrium to analyse")
     snapshots = _snapshots(file, options)
-    points = tuple(
-        _replicas(plan, samples) if isinstance(plan, ExchangePlan) else _stages(plan, samples, snapshots, finished)
-    )
+    if isinstance(plan, ExchangePlan):
+        points = tuple(_replicas(plan, samples))
+    else:
+        least = FEWEST if finished or unfinished else plan.stages[0].production * plan.sampling.chunk
+        points = tuple(_stages(plan, samples, snapshots, least))
     if not points:
         raise AnharmonicError(f"{file} has not finished any temperature yet: continue it first")
     return RecordedRun(file.parent, options, plan, structure, points, samples, finished, snapshots)
 
 
-def _plan(options):
+def _plan(options, file):
     """The plan that the options of a run file describe."""
+    if "temperatures" not in options:
+        raise AnharmonicError(f"{file} is no run of sweep, exchange, md or mc: its options have no temperatures")
     kind = SweepPlan if "direction" in options else ExchangePlan if "swap_stride" in options else SimulationPlan
     known = {f.name for f in fields(kind)}
     return kind(**{name: _tuples(value) for name, value in options.items() if name in known})
@@ -173,13 +182,12 @@ def _snapshots(file, options):
     return Snapshots(series, options["timestep"] if options["method"] == "md" else None)
 
 
-def _stages(plan, samples, snapshots, finished):
-    """Temperatures that are done, one after the other."""
+def _stages(plan, samples, snapshots, least):
+    """Temperatures one after the other, the last one if it has at least so many samples."""
     last = int(samples["stage"][-1])
     n_last = int((samples["production"] & (samples["stage"] == last)).sum())
-    complete = finished or n_last >= plan.stages[last].production * plan.sampling.chunk
     frames = _frames(snapshots, len(plan.stages))
-    for k, stage in enumerate(plan.stages[: last + complete]):
+    for k, stage in enumerate(plan.stages[: last + (n_last >= least)]):
         tension = np.zeros((3, 3)) if stage.tension is None else np.asarray(stage.tension)
         found = stage_samples(samples, k)
         yield RecordedPoint(stage.temperature, stage.label, stage.pressure, tension, found, frames[k])
@@ -196,7 +204,7 @@ def _frames(snapshots, n_stages):
 def _replicas(plan, samples):
     """Replicas of an exchange, as far as they are."""
     production = samples["production"]
-    if production.sum() < 2:
+    if production.sum() < FEWEST:
         return
     columns = {name: values[production] for name, values in samples.items() if name not in BOOKS}
     for k in range(plan.n_replicas):

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import shlex
 import tempfile
 from importlib.metadata import version
 from itertools import groupby
@@ -18,7 +19,7 @@ from anharmonic.potential.library import load
 from anharmonic.sweep.analysis_files import RunAnalysis
 from anharmonic.sweep.exchange import walks_of
 from anharmonic.sweep.report_tables import doubt_sentences, points_html, responses_html, structures_html
-from anharmonic.sweep.samplers import potential_digest
+from anharmonic.sweep.samplers import potential_digest, potential_name
 
 PACKAGES = ("anharmonic", "jax", "numpy", "scipy", "ase", "spglib", "h5py", "matplotlib")
 
@@ -180,7 +181,7 @@ def provenance(found: RunAnalysis):
 
 def _potential(run):
     """Where the potential comes from and how good it is, if it is at hand and the same."""
-    name = run.options["potential"].rsplit(" ", 1)[0]
+    name = potential_name(run.options)
     try:
         potential = load(name)
     except (AnharmonicError, OSError):
@@ -202,13 +203,12 @@ def command(run):
     """A command line that repeats the run."""
     options = run.options
     kind = "exchange" if run.is_exchange else "sweep" if "direction" in options else options["method"]
-    name = options["potential"].rsplit(" ", 1)[0]
     matrix = run.supercell.matrix
     is_diagonal = (matrix == (matrix * [[1, 0, 0], [0, 1, 0], [0, 0, 1]])).all()
     cells = "--supercell " + " ".join(map(str, matrix.diagonal())) if is_diagonal else "--matrix '" + "; ".join(
         " ".join(map(str, row)) for row in matrix) + "'"  # fmt: skip
     words = [
-        f"anharmonic {kind} {name} {cells}",
+        f"anharmonic {kind} {shlex.quote(potential_name(options))} {cells}",
         "--temperatures " + ",".join(f"{t:g}" for t in options["temperatures"]),
     ]
     if kind in ("sweep", "exchange"):

@@ -1,6 +1,5 @@
 """What a sweep found: one record per temperature and direction, and the transitions."""
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 
 from anharmonic.analysis import TiltModes, estimate, find_transitions, lattice_parameters, name_phase, tilt_estimate
 from anharmonic.conventions import BOLTZMANN, GPA, to_voigt
-from anharmonic.files import replacing
+from anharmonic.files import write_json
 from anharmonic.sweep.precision import reached
 
 DIGITS = 10
@@ -55,11 +54,10 @@ class SweepResult:
         return paths
 
 
-def write_summary(summary, folder, name="summary.json"):
-    """Write a summary into a folder; returns its path."""
-    path = Path(folder) / name
-    with replacing(path) as part:
-        part.write_text(json.dumps(summary, indent=1) + "\n")
+def write_summary(summary, folder):
+    """Write summary.json into a folder; returns its path."""
+    path = Path(folder) / "summary.json"
+    write_json(path, summary)
     return path
 
 

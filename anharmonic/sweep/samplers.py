@@ -80,6 +80,11 @@ def potential_digest(potential):
     return f"{potential.name} {total.hexdigest()[:16]}"
 
 
+def potential_name(options):
+    """Name of the potential in the options of a run, whose ``potential`` is a `potential_digest`."""
+    return options["potential"].rpartition(" ")[0]
+
+
 def _sampler(potential, supercell, plan):
     modes = strain_modes(plan.cell)
     if plan.method == "mc":

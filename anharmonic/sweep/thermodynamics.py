@@ -23,6 +23,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.sweep.doubts import doubts_of, interval_doubts
 from anharmonic.sweep.exchange_plan import LABEL
 from anharmonic.sweep.result import plain
+from anharmonic.sweep.samplers import potential_name
 
 JOULE_PER_MOLE = BOLTZMANN * ELEMENTARY_CHARGE * AVOGADRO
 """k in J/(mol K)."""
@@ -56,7 +57,7 @@ def thermodynamics(run, progress=lambda done, total: None):
         intervals += _intervals(run, chosen)
         transitions += _transitions(chosen, direction)
     return plain({
-        "potential": run.options["potential"].rsplit(" ", 1)[0],
+        "potential": potential_name(run.options),
         "n_atoms": run.structure.n_atoms,
         "formula": run.crystal.formula,
         "points": points,

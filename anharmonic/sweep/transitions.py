@@ -1,6 +1,5 @@
 """Transition temperatures from sweeps and replica exchanges of one potential in several supercells."""
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,12 @@ from anharmonic.analysis.order_parameters import order_parameters
 from anharmonic.analysis.routes import ALL, orders, transition
 from anharmonic.analysis.statistics import SHORT, correlation_time
 from anharmonic.errors import AnharmonicError
-from anharmonic.files import replacing
+from anharmonic.files import write_csv, write_json
 from anharmonic.sweep.exchange_plan import ExchangePlan
 from anharmonic.sweep.plan import SweepPlan
 from anharmonic.sweep.recorded import open_run
-from anharmonic.sweep.result import plain, write_summary
+from anharmonic.sweep.result import plain
+from anharmonic.sweep.samplers import potential_name
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TransitionReport:
     def save(self, folder="."):
         """Write transitions.json and curves.csv into a folder."""
         folder = Path(folder)
-        write_summary(self.record, folder, "transitions.json")
+        write_json(folder / "transitions.json", self.record)
         write_curves(self.curves, folder / "curves.csv")
 
     def plot(self, folder="."):
@@ -76,7 +76,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     recorded = [open_run(path) for path in runs]
     _check_alike(recorded)
     states = _by_direction_and_size(recorded)
-    found, sizes = defaultdict(dict), sorted({r.structure.supercell.n_cells for r in recorded})
+    found, sizes = defaultdict(dict), sorted({run.supercell.n_cells for run in recorded})
     jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
     if not jobs:
         raise AnharmonicError("no run has two temperatures with samples enough for error bars: run longer")
@@ -86,7 +86,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     on_curve(len(jobs), len(jobs))
     names = _names(states[ALL])
     record = {
-        "potential": recorded[0].options["potential"].split()[0],
+        "potential": potential_name(recorded[0].options),
         "runs": [_head(r) for r in recorded],
         "transitions": [t for name in names if (t := transition(name, found))],
         "without": [name for name in names if not orders(found[ALL], name)],
@@ -105,11 +105,12 @@ def _names(states):
 def _by_direction_and_size(recorded):
     """States by direction (and all together) and number of cells."""
     found = defaultdict(lambda: defaultdict(list))
+    is_one_way = len({direction for run in recorded for direction in _directions(run)}) == 1
     for run in recorded:
         for direction, state in _states(run):
-            found[ALL][run.structure.supercell.n_cells].append(state)
-            if len({d for r in recorded for d in _directions(r)}) > 1:
-                found[direction][run.structure.supercell.n_cells].append(state)
+            found[ALL][run.supercell.n_cells].append(state)
+            if not is_one_way:
+                found[direction][run.supercell.n_cells].append(state)
     if not found:
         raise AnharmonicError("no temperature of these runs has samples enough for error bars: run longer")
     return found
@@ -156,8 +157,8 @@ def _head(run):
     """A line about a run."""
     return {
         "file": str(run.folder),
-        "n_cells": run.structure.supercell.n_cells,
-        "n_atoms": run.structure.crystal.n_sites * run.structure.supercell.n_cells,
+        "n_cells": run.supercell.n_cells,
+        "n_atoms": run.structure.n_atoms,
         "directions": list(_directions(run)),
         "method": run.plan.method,
         "temperatures_K": [min(run.plan.temperatures), max(run.plan.temperatures), len(run.plan.temperatures)],
@@ -208,11 +209,14 @@ def _short(states):
 def write_curves(found, path):
     """All curves with their errors as CSV, a line for each direction, supercell and temperature."""
     names = list(dict.fromkeys(name for group in found.values() for c in group.values() for name in c.values))
-    with replacing(path) as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["direction", "n_cells", "temperature_K", *(f"{n}{e}" for n in names for e in ("", " error"))])
-        for way, group in found.items():
-            for n, c in sorted(group.items()):
-                columns = [x for name in names for x in (c[name], c.error(name))]
-                for row in zip(c.temperatures, *columns, strict=True):
-                    writer.writerow([way, n, *(f"{x:.8g}" for x in row)])
+    header = ["direction", "n_cells", "temperature_K", *(f"{n}{e}" for n in names for e in ("", " error"))]
+    write_csv(path, header, _curve_rows(found, names))
+
+
+def _curve_rows(found, names):
+    """Lines of the table of curves."""
+    for way, group in found.items():
+        for n, c in sorted(group.items()):
+            columns = [x for name in names for x in (c[name], c.error(name))]
+            for row in zip(c.temperatures, *columns, strict=True):
+                yield [way, n, *(f"{x:.8g}" for x in row)]

@@ -3,6 +3,7 @@ import pytest
 from series import autoregressive
 
 from anharmonic.analysis import equilibration_start, estimate
+from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.errors import AnharmonicError
 
 
@@ -61,3 +62,14 @@ def test_slowest_observable_decides():
     assert 290 <= equilibration_start(noise) <= 420
     assert equilibration_start(noise[:, 0]) < 290
     assert equilibration_start(np.full((10, 2), np.nan)) == 0
+
+
+def test_the_jackknife_of_a_mean_and_of_a_variance():
+    """Of a mean it is the standard error, digit by digit; of a variance the scatter of repetitions."""
+    blocks = np.random.default_rng(6).normal(size=(40, 5, 20))
+    sums, squares = blocks.sum(axis=2), (blocks**2).sum(axis=2)
+    mean, square = ((x.sum(axis=0) - x) / (39 * 20) for x in (sums, squares))
+    exact = sums.std(axis=0, ddof=1) / 20 / np.sqrt(40)
+    np.testing.assert_allclose(jackknife_error(mean), exact, rtol=1e-12)
+    np.testing.assert_allclose(jackknife_error(square - mean**2).mean(), np.sqrt(2 / 800), rtol=0.15)
+    assert jackknife_error(np.ones((7, 2))).tolist() == [0, 0]

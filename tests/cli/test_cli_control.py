@@ -12,8 +12,10 @@ import h5py
 import numpy as np
 import pytest
 
-from anharmonic.cli.running import sampling
+from anharmonic.cli.free_energy import options
+from anharmonic.cli.running import StoppedBySignal, sampling
 from anharmonic.sampling.runfile import read_samples
+from anharmonic.sampling.stopping import Stopped
 
 MAIN = "import sys; from anharmonic.cli.main import main; sys.exit(main(sys.argv[1:]))"
 COMMAND = [sys.executable, "-c", MAIN]
@@ -133,3 +135,13 @@ def test_handlers_of_signals_are_restored(tmp_path):
         assert control["stop"]() is None and signal.getsignal(signal.SIGTERM) is not before
         time.sleep(0.01)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_who_is_stopped_learns_where_the_checkpoint_is(tmp_path):
+    for control, words in (
+        (sampling(tmp_path, True), f"after step 40; the checkpoint is in {tmp_path / 'run.h5'}, and the same command"),
+        (options.sampling(True), "after step 40 of a window; its checkpoint is written, and the same command"),
+    ):
+        with pytest.raises(StoppedBySignal) as caught, control:
+            raise Stopped(signal.SIGTERM, 40)
+        assert str(caught.value).startswith(f"stopped by SIGTERM {words}") and caught.value.exit_code == 143

@@ -109,7 +109,7 @@ def test_along_temperature(call, springs, tmp_path):
 
 def test_what_is_no_run_is_refused(call, tmp_path):
     (tmp_path / "summary.json").write_text("{}")
-    refused(call("free-energy", "temperatures", tmp_path / "summary.json"), "no run file, or damaged")
+    refused(call("free-energy", "temperatures", tmp_path / "summary.json"), "no run file of this version")
     refused(call("free-energy", "temperatures", tmp_path / "nowhere"), "no run file at")
 
 

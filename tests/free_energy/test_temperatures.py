@@ -1,5 +1,6 @@
 """Along temperature: a crystal whose free energy is an integral, and lines with gaps."""
 
+import builders
 import numpy as np
 import pytest
 from ensembles import thermal
@@ -7,9 +8,14 @@ from equilibria import draw_two_atoms
 from known_crystals import two_atoms_stretched
 from test_exact_ensembles import TwoAtoms
 
+import anharmonic as ah
+from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
-from anharmonic.free_energy.temperatures import along_temperature
+from anharmonic.free_energy.temperatures import along_temperature, samples_of_run
+from anharmonic.sampling.runfile import read_samples
+from anharmonic.sampling.stopping import Stopped
+from anharmonic.sweep.recorded import open_run
 
 LADDER = (250.0, 300.0, 360.0)
 
@@ -86,3 +92,25 @@ def test_unknown_temperatures_are_refused():
         line.change(300.0, 305.0)
     with pytest.raises(AnharmonicError, match="at least two"):
         along_temperature([300.0], Oscillators.series([300.0]), 1)
+
+
+def test_samples_of_a_run_that_is_not_finished(tmp_path):
+    """The temperature that it is at counts, with its work under the stress of the run, see `Conditions.work`."""
+    basis, file, chunks = ClusterBasis(builders.simple_cubic(), pairs=1, order=2), tmp_path / "run.h5", []
+    springs = builders.polynomial(basis, [[0.0, 6.0]], metadata={"name": "springs"})
+    lengths = {"method": "mc", "equilibration": 40, "production": 120, "direction": "cooling"}
+    load = {"stress_GPa": [0.5, 0, -1, 0, 0, 0]}
+    with pytest.raises(Stopped):
+        ah.sweep(
+            springs, [2, 2, 2], [100, 200, 300], file, on_chunk=lambda p, plan: chunks.append(p.step),
+            stop=lambda: 15 if len(chunks) == 6 else None, **lengths, **load,
+        )  # fmt: skip
+    found, run, (_, columns) = samples_of_run(tmp_path), open_run(tmp_path), read_samples(file)
+    assert [p.temperature for p in run.points] == [300] and found["temperatures"] == [300, 200]
+    for k, stage in enumerate(run.plan.stages[:2]):
+        chosen = columns["production"] & (columns["stage"] == k)
+        conditions, _ = stage.conditions("float32")
+        work = [float(conditions.work(run.volume, f)) for f in columns["deformation"][chosen]]
+        np.testing.assert_allclose(found["series"][k], columns["energy"][chosen] + work, atol=1e-4)
+        assert np.ptp(work) > 0.01 and len(found["strains"][k]) == len(work) == len(found["tilts"][k])
+    assert len(found["series"][0]) == 3 * len(found["series"][1]) > 0

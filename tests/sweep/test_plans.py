@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from builders import random_potential, simple_cubic
 
+from anharmonic.clusters import ClusterBasis
 from anharmonic.conventions import GPA
 from anharmonic.errors import AnharmonicError
 from anharmonic.sweep import SweepPlan
+from anharmonic.sweep.samplers import potential_name, recorded_options
 from anharmonic.sweep.simulation_plan import SimulationPlan
 
 CELL = ((2, 0, 0), (0, 2, 0), (0, 0, 2))
@@ -75,3 +78,13 @@ def test_defaults_of_baths():
 def test_contradictions(options, message):
     with pytest.raises(AnharmonicError, match=message):
         SimulationPlan(CELL, **({"temperatures": (300,)} | options))
+
+
+@pytest.mark.parametrize("name", ["springs", "fit of 300 K, second"])
+def test_options_of_a_run_know_the_name_of_the_potential(name):
+    """Names with spaces included; the digest behind it is that of the numbers."""
+    basis, plan = ClusterBasis(simple_cubic(), pairs=1, order=2), SimulationPlan(CELL, (300,))
+    one, other = (random_potential(basis, "polynomial", seed, metadata={"name": name}) for seed in (0, 1))
+    options = [recorded_options(potential, plan, None) for potential in (one, other)]
+    assert [potential_name(o) for o in options] == [name, name]
+    assert options[0]["potential"] != options[1]["potential"]

@@ -1,6 +1,5 @@
 """``anharmonic dataset info``: what a data set holds, where it comes from, what it covers."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from anharmonic.cli import options as opt
 from anharmonic.cli.dataset import options as own
 from anharmonic.errors import AnharmonicError
-from anharmonic.files import replacing
+from anharmonic.files import write_csv
 
 Out = Annotated[Path, opt.out_option("report.txt, duplicates.csv and dataset.png")]
 ROWS = 12
@@ -131,15 +130,14 @@ def _write_duplicates(path, dataset, found):
     pairs = [(i, k, "contradiction", 0.0) for i, k, _ in found.contradictions]
     pairs += [(members[0], k, "copy", 0.0) for members in found.copies for k in members[1:]]
     pairs += [(i, k, "near", d) for (i, k), d in zip(found.pairs.tolist(), found.distances.tolist(), strict=True)]
-    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["kind", "frame", "other", "distance", "energy_difference_meV_per_atom"])
-        for i, k, kind, distance in pairs:
-            gap = _energy_difference(frames[i], frames[k])
-            writer.writerow([kind, frames[i].source, frames[k].source, f"{distance:.6f}", gap])
+    rows = (
+        [kind, frames[i].source, frames[k].source, f"{distance:.6f}", _energy_difference(frames[i], frames[k])]
+        for i, k, kind, distance in pairs
+    )
+    write_csv(path, ["kind", "frame", "other", "distance", "energy_difference_meV_per_atom"], rows)
 
 
 def _energy_difference(one, other):
     if one.group != other.group or one.energy is None or other.energy is None:
-        return ""
+        return None
     return f"{1000 * (other.energy / other.n_atoms - one.energy / one.n_atoms):.4f}"

@@ -1,11 +1,13 @@
 """``anharmonic free-energy integrate``: absolute free energies from an Einstein or a harmonic crystal."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from anharmonic.cli import options as opt
+from anharmonic.cli import simulation
 from anharmonic.cli.free_energy import options as own
 
 
@@ -15,7 +17,7 @@ def integrate(
     supercell: opt.SupercellShape = None,
     matrix: opt.SupercellMatrix = None,
     phase: own.Phase = None,
-    structure: own.Structure = None,
+    structure: simulation.Structure = None,
     reference: Annotated[
         str,
         typer.Option(
@@ -53,7 +55,7 @@ def integrate(
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.free_energy.integration import IntegrationOptions
     from anharmonic.free_energy.integration import integrate as run
-    from anharmonic.free_energy.records import integration_record, write_points
+    from anharmonic.free_energy.records import integration_record
     from anharmonic.interfaces.free_energy_figures import draw_integration
     from anharmonic.potential import load
 
@@ -66,13 +68,9 @@ def integrate(
     model = load(potential)
     prepare_compiler()
     start = own.beginning(model, cells, phase, structure)
-    folder, points = opt.output_folder(out), []
-    for options in wanted:
-        with own.sampling(quiet) as control:
-            found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
-        points.append(integration_record(model, start, options, found))
-        summary = {"kind": "integration", "potential": model.name, "supercell": start[0].supercell.matrix.tolist()}
-        write_points(summary | {"points": points}, folder / "summary.json")
+    folder = opt.output_folder(out)
+    record = partial(integration_record, model, start)
+    points = own.performed("integration", run, record, model, start, wanted, folder, quiet)
     draw_integration(points, folder / "integration.png")
     _report(model, points, folder)
 

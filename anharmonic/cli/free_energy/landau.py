@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli import options as opt
+from anharmonic.cli import simulation
 from anharmonic.cli.free_energy import options as own
 
 RANGE = {"tilt": (0.0, 0.25), "strain": (-0.04, 0.04)}
@@ -31,7 +32,7 @@ def landau(
     supercell: opt.SupercellShape = None,
     matrix: opt.SupercellMatrix = None,
     phase: own.Phase = None,
-    structure: own.Structure = None,
+    structure: simulation.Structure = None,
     windows: Annotated[
         int, typer.Option("--windows", metavar="N", rich_help_panel=opt.SAMPLING, help="Windows at each temperature.")
     ] = 12,
@@ -70,7 +71,6 @@ def landau(
     from anharmonic.free_energy.landau import STRAINS, LandauOptions
     from anharmonic.free_energy.landau import landau as run
     from anharmonic.free_energy.landau_records import landau_record, write_landau
-    from anharmonic.free_energy.records import write_points
     from anharmonic.free_energy.temperatures import samples_of_run
     from anharmonic.free_energy.unbiased import unbiased_free_energy
     from anharmonic.interfaces.free_energy_figures import draw_landau
@@ -85,17 +85,16 @@ def landau(
     wanted = [LandauOptions(temperature=t, **shared) for t in opt.temperatures_of(temperature)]
     cells = opt.supercell_of(supercell, matrix, required=False)
     unbiased = samples_of_run(compare) if compare else None
-    others = [unbiased_free_energy(unbiased, options) if compare else None for options in wanted]
+    beside = {options: unbiased_free_energy(unbiased, options) for options in wanted} if compare else {}
     model = load(potential)
     prepare_compiler()
     start = own.beginning(model, cells, phase, structure)
-    folder, points = opt.output_folder(out), []
-    for options, other in zip(wanted, others, strict=True):
-        with own.sampling(quiet) as control:
-            found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
-        points.append(landau_record(model, start[0].supercell, options, found, other))
-        summary = {"kind": "landau", "potential": model.name, "supercell": start[0].supercell.matrix.tolist()}
-        write_points(summary | {"points": points}, folder / "summary.json")
+    folder = opt.output_folder(out)
+
+    def record(options, found):
+        return landau_record(model, start[0].supercell, options, found, beside.get(options))
+
+    points = own.performed("landau", run, record, model, start, wanted, folder, quiet)
     write_landau(points, folder / "landau.csv")
     draw_landau(points, folder / "landau.png")
     _report(model, points, folder)

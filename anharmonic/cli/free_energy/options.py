@@ -1,13 +1,12 @@
 """Options that the free-energy commands share."""
 
-import signal
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from anharmonic.cli import options as opt
+from anharmonic.cli import simulation
+from anharmonic.cli.running import stoppable
 
 Temperature = Annotated[
     str,
@@ -41,18 +40,10 @@ Phase = Annotated[
         help="Relaxed phase to start from, by its name in `anharmonic free-energy phases`: a0a0c+.",
     ),
 ]  # fmt: skip
-Structure = Annotated[
-    Path | None,
-    typer.Option(
-        "--structure", metavar="FILE", rich_help_panel=opt.SYSTEM,
-        help="Start from this structure: its own supercell, or repeated to --supercell.",
-    ),
-]  # fmt: skip
 
 
 def beginning(model, cells, phase, structure):
     """Where windows start: ``(Configuration, name)``."""
-    from anharmonic.cli import simulation
     from anharmonic.free_energy.phases import start_of_phase
 
     if structure is not None:
@@ -64,21 +55,35 @@ def beginning(model, cells, phase, structure):
     return start_of_phase(model, cells, phase)
 
 
-@contextmanager
 def sampling(quiet):
-    """As `anharmonic.cli.running.sampling`, for windows in a folder each."""
-    from anharmonic.cli.progress import RunProgress
-    from anharmonic.cli.running import StoppedBySignal
-    from anharmonic.cli.terminal import say
-    from anharmonic.sampling.stopping import EXIT_CODE, Stopped, soft_stop
+    """As `anharmonic.cli.running.stoppable`, for windows in a folder each."""
+    return stoppable(quiet, " of a window; its checkpoint is written")
 
-    def announce(signal_number):
-        name = signal.Signals(signal_number).name
-        say(f"{name}: stopping after this chunk; a second signal stops at once, without a checkpoint")
 
-    try:
-        with soft_stop(announce) as stop, RunProgress(quiet) as progress:
-            yield {"on_chunk": progress, "stop": stop}
-    except Stopped as stopped:
-        message = f"{stopped} of a window; its checkpoint is written, and the same command continues"
-        raise StoppedBySignal(message, EXIT_CODE + stopped.signal_number) from None
+def performed(kind, run, record, model, start, wanted, folder, quiet):
+    """Sample at one temperature after another, with summary.json written after each; returns their records.
+
+    Parameters
+    ----------
+    kind : str
+        Of the summary.
+    run : callable
+        `anharmonic.free_energy.integration.integrate`, or another with its arguments.
+    record : callable
+        ``(options, found) -> dict`` of one temperature.
+    model : Potential
+    start : tuple of (Configuration, str)
+    wanted : list of WindowOptions
+        One for each temperature.
+    folder : Path
+    quiet : bool
+    """
+    from anharmonic.sweep.result import write_summary
+
+    summary = {"kind": kind, "potential": model.name, "supercell": start[0].supercell.matrix.tolist(), "points": []}
+    for options in wanted:
+        with sampling(quiet) as control:
+            found = run(model, start, options, folder / f"{options.temperature:g}K", **control)
+        summary["points"].append(record(options, found))
+        write_summary(summary, folder)
+    return summary["points"]

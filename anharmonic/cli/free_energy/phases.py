@@ -1,6 +1,5 @@
 """``anharmonic free-energy phases``: energies of the phases at 0 K."""
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,7 @@ def phases(potential: opt.PotentialName, out: Annotated[Path, opt.out_option("ph
     """
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.terminal import show, table
-    from anharmonic.files import replacing
+    from anharmonic.files import write_csv
     from anharmonic.free_energy.phases import phase_records
     from anharmonic.potential import load
 
@@ -26,11 +25,9 @@ def phases(potential: opt.PotentialName, out: Annotated[Path, opt.out_option("ph
     folder = opt.output_folder(out)
     prepare_compiler()
     records = phase_records(model)
-    with replacing(folder / "phases.csv") as part, open(part, "w", newline="") as stream:
-        writer = csv.writer(stream)
-        units = {"energy_meV": "", "a": "_A", "b": "_A", "c": "_A", "volume": "_A3"}
-        writer.writerow([name + units.get(name, "") for name in records[0]])
-        writer.writerows(record.values() for record in records)
+    units = {"a": "_A", "b": "_A", "c": "_A", "volume": "_A3"}
+    header = [name + units.get(name, "") for name in records[0]]
+    write_csv(folder / "phases.csv", header, [list(record.values()) for record in records])
     rows = [
         [r["name"], r["space_group"], f"{r['energy_meV']:.2f}", f"{r['above_lowest_meV']:.2f}"]
         + [f"{r[k]:.4f}" for k in "abc"] + [f"{r['volume']:.2f}", r["domains"]]

@@ -135,12 +135,9 @@ def writable(path):
 
 def write_csv(path, rows):
     """Rows (dicts with the same keys) as CSV."""
-    from anharmonic.files import replacing
+    from anharmonic import files
 
-    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    files.write_csv(path, rows[0], rows)
 
 
 def write_json(path, data):
