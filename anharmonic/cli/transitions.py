@@ -13,6 +13,13 @@ def transitions(
         list[Path],
         typer.Argument(metavar="RUN...", help="Folders of sweeps and exchanges of one potential, or their run.h5."),
     ],
+    potential: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The runs' potential, name or file: adds the error that its data leave, from snapshots of the runs.",
+        ),
+    ] = None,
     out: Annotated[Path, opt.out_option("transitions.json, curves.csv and transitions.png")] = Path("transitions"),
     quiet: opt.Quiet = False,
 ):  # fmt: skip
@@ -29,12 +36,21 @@ def transitions(
 
     Order parameters are the tilts of perovskites, and of other crystals the strains that break their symmetry. Runs may
     be unfinished: what they have is used.
+
+    Error bars are those of the sampling. With --potential and a run with snapshots next to the transitions
+    (--snapshots), each comes also with the error of the potential: what a committee of potentials would show.
     """
     from anharmonic.cli.terminal import counting, show
+    from anharmonic.potential import load
+    from anharmonic.sweep.potential_error import potential_errors
     from anharmonic.sweep.transitions import transitions as find
 
+    model = load(potential) if potential else None
     with counting("curves", quiet) as count:
         report = find(runs, count)
+    if model:
+        with counting("snapshots", quiet) as count:
+            report = report.with_errors(potential_errors(model, runs, report.temperatures, count))
     folder = opt.output_folder(out)
     report.save(folder)
     report.plot(folder)
@@ -87,6 +103,8 @@ def _sentence(t):
     difference = t["hysteresis"].get("difference_K")
     if difference and difference["value"] is not None:
         words += f"; heating minus cooling {_kelvin(difference['value'], difference['error'])} K"
+    if "potential_K" in t:
+        words += f"; the data behind the potential leave ± {_kelvin(t['potential_K'], t['potential_error_K'])} K more"
     return words
 
 

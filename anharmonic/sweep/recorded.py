@@ -55,10 +55,12 @@ class RecordedPoint:
 
     def enthalpy(self, volume):
         """U + W (n_samples,) of the supercell, eV; `volume` (A^3) is that of the undeformed supercell."""
-        deformation = self.samples["deformation"].astype(float)
-        strain = 0.5 * (np.swapaxes(deformation, 1, 2) @ deformation - np.eye(3))
-        work = self.pressure * np.linalg.det(deformation) - np.einsum("ij,nij->n", self.tension, strain)
-        return self.samples["energy"].astype(float) + volume * work
+        return self.samples["energy"].astype(float) + volume * self.work(self.samples["deformation"].astype(float))
+
+    def work(self, deformation):
+        """W / V (...) of deformation gradients (..., 3, 3), eV/A^3 of the undeformed volume."""
+        strain = 0.5 * (np.swapaxes(deformation, -1, -2) @ deformation - np.eye(3))
+        return self.pressure * np.linalg.det(deformation) - np.einsum("ij,...ij->...", self.tension, strain)
 
 
 @dataclass(frozen=True)

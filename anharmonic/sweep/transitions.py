@@ -1,7 +1,7 @@
 """Transition temperatures from sweeps and replica exchanges of one potential in several supercells."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,16 @@ class TransitionReport:
 
     record: dict
     curves: dict
+
+    @property
+    def temperatures(self):
+        """Transition temperature (K) by order parameter."""
+        return {t["order_parameter"]: t["temperature_K"] for t in self.record["transitions"]}
+
+    def with_errors(self, errors):
+        """The report with more about each transition, by order parameter (see `potential_errors`)."""
+        found = [t | errors.get(t["order_parameter"], {}) for t in self.record["transitions"]]
+        return replace(self, record=self.record | {"transitions": found})
 
     def save(self, folder="."):
         """Write transitions.json and curves.csv into a folder."""

@@ -1,0 +1,149 @@
+"""How sure a potential is of the transitions that runs of it found."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from anharmonic.analysis import TiltModes
+from anharmonic.analysis.order_parameters import order_parameters
+from anharmonic.analysis.sensitivity import BLOCKS, temperature_deviation, temperature_slopes
+from anharmonic.errors import AnharmonicError
+from anharmonic.potential.linear_weights import linear_weights, with_linear_weights
+from anharmonic.potential.posterior import KINDS
+from anharmonic.potential.potential import precision
+from anharmonic.sweep.recorded import open_run
+from anharmonic.sweep.result import plain
+from anharmonic.sweep.samplers import potential_digest
+
+TEMPERATURES = 3
+"""Those next to the transition whose snapshots count."""
+
+FEWEST = 4 * BLOCKS
+"""Snapshots below which covariances are noise."""
+
+
+def potential_errors(potential, runs, transitions, on_frame=lambda done, total: None):
+    """Standard errors that the data behind a potential leave to its transition temperatures.
+
+    The weights' posterior (`anharmonic.potential.posterior`, scaled as for energies) moves the temperatures by what
+    `anharmonic.analysis.sensitivity` finds in snapshots next to the transition: what a committee of potentials would
+    show to first order, without a run of any member.
+
+    Parameters
+    ----------
+    potential : Potential
+        That of the runs, with a posterior.
+    runs : sequence of path
+        Sweeps or exchanges. Those with snapshots count; of these the largest supercell.
+    transitions : dict of float
+        Temperature (K) by order parameter.
+    on_frame : callable
+        Called with the numbers of snapshots done and of all.
+
+    Returns
+    -------
+    dict of dict
+        By order parameter: ``potential_K``, its error ``potential_error_K``, ``n_cells``, ``temperatures_K`` and
+        ``n_snapshots``. What has too few snapshots near its transition is left out.
+
+    Raises
+    ------
+    AnharmonicError
+        If the potential has no posterior, is not that of the runs, or no run has snapshots enough.
+    """
+    posterior = potential.posterior
+    if posterior is None:
+        raise AnharmonicError(f"{potential.name} does not know its uncertainty: fit it again to have it")
+    recorded = [open_run(path) for path in runs]
+    _check_potential(potential, recorded)
+    recorded = [run for run in recorded if sum(len(p.frames) for p in run.points) >= FEWEST]
+    if not recorded:
+        raise AnharmonicError(
+            f"the error of the potential takes {FEWEST} snapshots or more next to a transition: make a run with "
+            "`--snapshots STEPS`"
+        )
+    run = max(recorded, key=lambda r: r.supercell.n_cells)
+    chosen = {name: _next_to(run, t) for name, t in transitions.items() if t is not None}
+    points = [p for p in run.points if any(p in group for group in chosen.values())]
+    samples = _sampled(potential, run, points, on_frame)
+    factor = posterior.factor * posterior.scales[KINDS.index("energy")]
+    return plain({name: _error(group, name, samples, factor, run) for name, group in chosen.items() if group})
+
+
+def _check_potential(potential, runs):
+    """That of the runs, by its numbers."""
+    found = potential_digest(potential)
+    for run in runs:
+        if run.options["potential"] != found:
+            raise AnharmonicError(
+                f"{run.folder} is a run of {run.options['potential']}, the potential given is {found}"
+            )
+
+
+def _next_to(run, temperature):
+    """Points at the temperatures with snapshots next to the transition; none where these are too few."""
+    points = [p for p in run.points if p.frames]
+    known = sorted({p.temperature for p in points}, key=lambda t: abs(t - temperature))[:TEMPERATURES]
+    chosen = [p for p in points if p.temperature in known]
+    return chosen if sum(len(p.frames) for p in chosen) >= FEWEST else []
+
+
+def _sampled(potential, run, points, on_frame):
+    """Order parameters, enthalpy and slopes of all snapshots, by point."""
+    modes, crystal = TiltModes.of_crystal(run.crystal), run.crystal
+    projection = None if modes is None else modes.projection(run.supercell)
+    derivatives = _Derivatives(potential, run.supercell)
+    total, done, found = sum(len(p.frames) for p in points), 0, {}
+    for point in points:
+        slopes, enthalpy, order = [], [], []
+        for k in point.frames:
+            on_frame(done, total)
+            frame, done = run.snapshots[k], done + 1
+            u, deformation = frame.displacements.astype(float), frame.deformation.astype(float)
+            slopes.append(derivatives(u, deformation))
+            tangents = None if modes is None else np.einsum("ksac,sac->k", projection, u)[None]
+            series = order_parameters(crystal, deformation[None], tangents, modes, run.supercell)
+            order.append({name: float(values[0] @ values[0]) for name, values in series.items()})
+            enthalpy.append(frame.energy + run.volume * point.work(deformation))
+        found[id(point)] = order, np.array(enthalpy), np.array(slopes)
+    on_frame(total, total)
+    return found
+
+
+class _Derivatives:
+    """Derivatives (n_weights,) of the energy by the weights of the posterior, of any state of a supercell."""
+
+    def __init__(self, potential, supercell):
+        self.lattice = potential.on(supercell)
+        self.weights = np.concatenate(linear_weights(potential.model, last_layers=True)).astype(float)
+        self.translations = self.lattice.topology.translations(supercell)
+
+    def __call__(self, displacements, deformation):
+        with precision("float64"):
+            state = jnp.asarray(displacements), jnp.asarray(deformation), self.translations
+            return np.asarray(_by_weights(self.lattice, jnp.asarray(self.weights), *state))
+
+
+@eqx.filter_jit
+def _by_weights(lattice, weights, *state):
+    def energy(weights):
+        model = with_linear_weights(lattice.model, weights, last_layers=True)
+        return eqx.tree_at(lambda x: x.model, lattice, model).energy(*state)
+
+    return jax.grad(energy)(weights)
+
+
+def _error(points, name, samples, factor, run):
+    """The record of one order parameter."""
+    squares = np.concatenate([[one[name] for one in samples[id(p)][0]] for p in points])
+    enthalpy, slopes = (np.concatenate([samples[id(p)][k] for p in points]) for k in (1, 2))
+    temperatures = np.concatenate([np.full(len(p.frames), p.temperature) for p in points])
+    deviation, error = temperature_deviation(temperature_slopes(squares, enthalpy, slopes, temperatures), factor)
+    return {
+        "potential_K": deviation,
+        "potential_error_K": error,
+        "n_cells": run.supercell.n_cells,
+        "temperatures_K": sorted({p.temperature for p in points}),
+        "n_snapshots": len(temperatures),
+    }
