@@ -4,6 +4,8 @@ A function of one's own needs no more than that signature; arrays that it depend
 into the fields of an `equinox.Module`, so that they are arguments of the compiled code.
 """
 
+from itertools import groupby
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -112,6 +114,50 @@ class Correlation(eqx.Module):
         """Array (n_parameters, n_offsets)."""
         local = jnp.einsum("pscn,scn->pn", self.weights, state.displacements)
         return jnp.stack([jnp.mean(local * jnp.take(local, t, axis=1), axis=1) for t in self.targets], axis=1)
+
+
+class ModeAmplitudes(eqx.Module):
+    """Amplitudes of symmetry-adapted displacement modes, from the waves of their wave vectors.
+
+    Attributes
+    ----------
+    waves : tuple of array, shape (n_waves, n_cells)
+        Of each star cosines, and minus sines where -q is not q, divided by the number of cells.
+    bases : tuple of array, shape (n_components, n_waves, n_sites, 3)
+        Of the modes of each star.
+    """
+
+    waves: tuple
+    bases: tuple
+
+    @classmethod
+    def of_modes(cls, modes, supercell, dtype="float32"):
+        """Of `anharmonic.analysis.displacement_modes.DisplacementMode` whose arms all fit the supercell."""
+        waves, bases = [], []
+        for _, group in groupby(modes, key=lambda mode: mode.star.label):
+            group = list(group)
+            star, n_parts = group[0].star, 1 if group[0].star.is_real else 2
+            phases = 2 * np.pi * star.arms @ supercell.cells.T
+            parts = np.stack([np.cos(phases), -np.sin(phases)][:n_parts], axis=1) / supercell.n_cells
+            waves.append(parts.reshape(-1, supercell.n_cells).astype(dtype))
+            bases.append(np.concatenate([_on_waves(mode.bases[:, :, :n_parts]) for mode in group]).astype(dtype))
+        return cls(tuple(waves), tuple(bases))
+
+    def __call__(self, state, model):
+        """Array (n_components,), A: arms of a mode one after the other, modes in their order."""
+        found = []
+        for waves, bases in zip(self.waves, self.bases, strict=True):
+            components = jnp.einsum("wn,sxn->wsx", waves, state.displacements)
+            found.append(jnp.tensordot(bases, components, 3))
+        return jnp.concatenate(found)
+
+
+def _on_waves(bases):
+    """Bases (n_arms, n_rows, n_parts, n_sites, 3) as weights (n_components, n_waves, n_sites, 3) of all waves."""
+    n_arms, n_rows, n_parts, *sites = bases.shape
+    found = np.zeros((n_arms, n_rows, n_arms, n_parts, *sites))
+    found[range(n_arms), :, range(n_arms)] = bases * np.sqrt(n_parts)
+    return found.reshape(n_arms * n_rows, n_arms * n_parts, *sites)
 
 
 def axis_offsets(supercell, most=CORRELATION_CELLS):

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import shlex
 import tempfile
 from importlib.metadata import version
 from itertools import groupby
@@ -226,6 +227,6 @@ def command(run):
     if options.get("pressures_GPa"):
         words = [w for w in words if not w.startswith("--pressure")]
         words.append("--pressure " + ",".join(f"{x:g}" for x in options["pressures_GPa"]))
-    words += ["--observe " + ",".join(options["observe"])] if options["observe"] else []
+    words += ["--observe " + shlex.quote(",".join(options["observe"]))] if options["observe"] else []
     words += [f"--until {name}={error:g}" for name, error in options["until"]]
     return " ".join(words)

@@ -2,14 +2,14 @@
 
 import csv
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from anharmonic.analysis import TiltModes
 from anharmonic.analysis.curves import BLOCKS, State, curves
-from anharmonic.analysis.order_parameters import order_parameters
+from anharmonic.analysis.order_parameters import observed_modes, order_parameters
 from anharmonic.analysis.routes import ALL, orders, transition
 from anharmonic.analysis.statistics import SHORT, correlation_time
 from anharmonic.errors import AnharmonicError
@@ -77,7 +77,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     _check_alike(recorded)
     states = _by_direction_and_size(recorded)
     found, sizes = defaultdict(dict), sorted({r.structure.supercell.n_cells for r in recorded})
-    jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
+    jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way].get(n, ())}) > 1]
     if not jobs:
         raise AnharmonicError("no run has two temperatures with samples enough for error bars: run longer")
     for done, (way, n) in enumerate(jobs):
@@ -96,9 +96,8 @@ def transitions(runs, on_curve=lambda done, total: None):
 
 
 def _names(states):
-    """Order parameters that all runs have; strains only where there is nothing else."""
-    common = set.intersection(*({*s.order} for group in states.values() for s in group))
-    ordered = [name for name in next(iter(states.values()))[0].order if name in common]
+    """Names of the order parameters; strains only where there is nothing else."""
+    ordered = list(next(iter(states.values()))[0].order)
     return [n for n in ordered if not n.startswith("strain")] or ordered
 
 
@@ -112,17 +111,24 @@ def _by_direction_and_size(recorded):
                 found[direction][run.structure.supercell.n_cells].append(state)
     if not found:
         raise AnharmonicError("no temperature of these runs has samples enough for error bars: run longer")
-    return found
+    common = set.intersection(*({*s.order} for group in found[ALL].values() for s in group))
+    return {way: {n: [_only(s, common) for s in group] for n, group in g.items()} for way, g in found.items()}
+
+
+def _only(state, names):
+    """A state with the order parameters that all runs have."""
+    return replace(state, order={name: values for name, values in state.order.items() if name in names})
 
 
 def _states(run):
     """``(direction, State)`` of every temperature whose production has samples enough for error bars."""
     crystal, supercell = run.crystal, run.supercell
-    modes = TiltModes.of_crystal(crystal)
+    modes, displaced = TiltModes.of_crystal(crystal), observed_modes(crystal, run.plan.observe)
     for point in run.points:
         if len(point.samples["energy"]) >= BLOCKS:
             series = point.samples["deformation"], point.samples["projections"]
-            order = order_parameters(crystal, *series, modes, supercell)
+            amplitudes = point.samples["modes"] if displaced else None
+            order = order_parameters(crystal, *series, modes, supercell, amplitudes, displaced)
             yield point.label, State(float(point.temperature), point.enthalpy(run.volume), order)
 
 

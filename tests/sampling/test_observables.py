@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 
 from anharmonic.analysis import TiltModes
+from anharmonic.analysis.order_parameters import observed_modes, split_modes
 from anharmonic.conventions import KINETIC, VOIGT
 from anharmonic.crystal import Supercell
 from anharmonic.evaluation import Evaluator
 from anharmonic.potential.potential import precision
-from anharmonic.sampling.observables import Correlation, KineticStress, Observer, PotentialStress, axis_offsets
+from anharmonic.sampling.observables import (
+    Correlation,
+    KineticStress,
+    ModeAmplitudes,
+    Observer,
+    PotentialStress,
+    axis_offsets,
+)
 from anharmonic.sampling.site_moments import SiteMoments
 from anharmonic.sweep.samplers import layer_rotations
 
@@ -92,6 +100,21 @@ def test_correlation_of_a_tilted_crystal(springs):
     half = np.where(supercell.cells[:, 0] < 4, 1.0, -1.0)
     found = np.asarray(correlation(State(u * half, np.eye(3), u), None))[2]
     np.testing.assert_allclose(found / tangent, [1, 0.5, 0, -0.5, -1, 1, 1], atol=1e-4)
+
+
+def test_amplitudes_of_modes(springs):
+    """Those of the patterns themselves, for waves with one phase and with two."""
+    supercell = Supercell.from_matrix([4, 4, 2])
+    u = 0.1 * np.random.default_rng(2).normal(size=(5, 3, supercell.n_cells))
+    modes = observed_modes(springs.crystal, ["sites", "mode R T1g", "mode X", "mode 1/4 1/4 0 A1", "mode R"])
+    with precision("float64"):
+        found = np.asarray(ModeAmplitudes.of_modes(modes, supercell, "float64")(State(u, np.eye(3), u), None))
+    series = split_modes(modes, found[None])
+    assert list(series)[:2] == ["mode R T1g Br Eu", "mode X A1g Cs T1u"]
+    for mode, values in zip(modes, series.values(), strict=True):
+        expected = np.nan_to_num(mode.amplitudes(supercell, u)).reshape(1, -1)
+        fits = np.repeat(mode.star.fits(supercell), mode.shape[1])
+        np.testing.assert_allclose(values[:, fits], expected[:, fits], atol=1e-12)
 
 
 def test_observer_takes_functions_of_ones_own(springs, state):
