@@ -76,7 +76,7 @@ class TiltModes:
         units = self.crystal.cell / np.linalg.norm(self.crystal.cell, axis=1, keepdims=True)
         patterns = np.zeros((6, self.crystal.n_sites, 3, n_cells))
         phases = (-1.0) ** (TWICE_Q @ cells.T)
-        for site, offset, arm in zip(self.vertices, self.offsets, self._arms(), strict=True):
+        for site, offset, arm in zip(self.vertices, self.offsets, self.arms, strict=True):
             target = supercell.index(cells + offset)
             rotation = np.cross(units[AXES], arm)
             # every vertex has two bonds, which agree: their average is the displacement
@@ -126,7 +126,8 @@ class TiltModes:
             raise AnharmonicError(self.missing(supercell))
         return np.tensordot(tangents[wanted], self.patterns(supercell)[wanted], 1)
 
-    def _arms(self):
+    @property
+    def arms(self):
         """Vectors (A) from the centre to its vertices, shape (6, 3)."""
         return np.concatenate([self.crystal.cell, -self.crystal.cell]) / 2
 
