@@ -17,12 +17,12 @@ from anharmonic.crystal import Supercell
 
 @dataclass(frozen=True)
 class TiltCorrelations:
-    """Correlations ``<t(n) t(n + r)> / <t(n)^2>`` of the tilt t (tangent) about each axis.
+    """Correlations ``<t(n) t(n + r)> / <t(n)^2>`` of the local tilt t (tangent) about each axis.
 
     Attributes
     ----------
     mean, error : ndarray, shape (3, 3, n_distances)
-        By rotation axis, direction and distance (0, 1, 2, ... cells); NaN where nothing was recorded.
+        By rotation axis, direction and distance (0, 1, 2, ... cells); NaN where nothing was recorded, or nothing turns.
     mean_square : ndarray, shape (3,)
         ``<t(n)^2>`` by rotation axis.
     """
@@ -68,7 +68,8 @@ def tilt_correlations(series, offsets, commensurate):
     error, square = mean.copy(), np.full(3, np.nan)
     for axis in range(3):
         kind = next((k for k in (0, 1) if commensurate[axis + 3 * k]), None)
-        if kind is None:
+        kind = next((k for k in (0, 1) if commensurate[axis + 3 * k]), None)
+        if kind is None or not series[:, axis + 3 * kind, 0].any():
             continue
         own = series[:, axis + 3 * kind]
         square[axis] = own[:, 0].mean()

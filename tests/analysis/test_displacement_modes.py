@@ -7,6 +7,7 @@ from ase.build import bulk
 
 from anharmonic.analysis import TiltModes
 from anharmonic.analysis.displacement_modes import check_fits, decompose, displacement_modes
+from anharmonic.analysis.order_parameters import observed_modes
 from anharmonic.analysis.tilts import angles
 from anharmonic.analysis.wave_vectors import read_wave_vector, special_points, star_of, stars_of
 from anharmonic.crystal import Configuration, Crystal, Supercell
@@ -174,6 +175,16 @@ def test_tetragonal_mode_of_fluorite():
     found = [(m, a) for m, a in decompose(builders.changed(state, u)) if np.nanmax(abs(a)) > 1e-12]
     assert [(m.star.label, m.sites, m.shape) for m, _ in found] == [("X", "F T2", (3, 1))]
     np.testing.assert_allclose(np.sort(abs(found[0][1]).ravel()), [0, 0, 0.05 * np.sqrt(2)], atol=1e-12)
+
+
+def test_names_of_what_a_run_records():
+    """Wave vectors, irreps of them, each mode once; what is not there is refused with what is."""
+    crystal = builders.perovskite()
+    found = observed_modes(crystal, ["sites", "mode R T1g", "mode R", "mode 1/2 1/2 0 A2g Br Eu"])
+    names = [mode.name for mode in found]
+    assert names[0] == "R T1g Br Eu" and names[-1] == "M A2g Br Eu" and len(set(names)) == len(names) == 7
+    with pytest.raises(AnharmonicError, match="at M are of the irreps Eu, B1u, .*; found 'T1g'"):
+        observed_modes(crystal, ["mode M T1g"])
 
 
 def test_arms_that_do_not_fit():
