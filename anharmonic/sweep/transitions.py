@@ -77,9 +77,10 @@ def transitions(runs, on_curve=lambda done, total: None):
     _check_alike(recorded)
     states = _by_direction_and_size(recorded)
     found, sizes = defaultdict(dict), sorted({r.structure.supercell.n_cells for r in recorded})
-    jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way].get(n, ())}) > 1]
+    jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
     if not jobs:
         raise AnharmonicError("no run has two temperatures with samples enough for error bars: run longer")
+    _keep_common(states)
     for done, (way, n) in enumerate(jobs):
         on_curve(done, len(jobs))
         found[way][n] = curves(states[way][n], n)
@@ -111,13 +112,14 @@ def _by_direction_and_size(recorded):
                 found[direction][run.structure.supercell.n_cells].append(state)
     if not found:
         raise AnharmonicError("no temperature of these runs has samples enough for error bars: run longer")
-    common = set.intersection(*({*s.order} for group in found[ALL].values() for s in group))
-    return {way: {n: [_only(s, common) for s in group] for n, group in g.items()} for way, g in found.items()}
+    return found
 
 
-def _only(state, names):
-    """A state with the order parameters that all runs have."""
-    return replace(state, order={name: values for name, values in state.order.items() if name in names})
+def _keep_common(states):
+    """Leave out the order parameters that not all runs recorded."""
+    common = set.intersection(*({*s.order} for group in states[ALL].values() for s in group))
+    for group in (group for by_size in states.values() for group in by_size.values()):
+        group[:] = [replace(s, order={name: x for name, x in s.order.items() if name in common}) for s in group]
 
 
 def _states(run):
