@@ -1,10 +1,9 @@
 """Tilts of single octahedra, and how far they are felt: correlations along the axes.
 
-The local tilt of the correlations is what the vertices within one cell say (see
-`anharmonic.sampling.observables.Correlation`); that of `local_tilts` is of whole octahedra. Octahedra that share
-corners turn against each other in the layer across the rotation axis; how they follow each other from layer to layer
-is what tells in-phase from anti-phase tilts. Correlations are therefore given of the rotation staggered within the
-layer: along the rotation axis +1 is in-phase and -1, +1, -1, ... anti-phase; across it +1 is the rigid layer.
+Octahedra that share corners turn against each other in the layer across the rotation axis; how they follow each other
+from layer to layer is what tells in-phase from anti-phase tilts. Correlations are therefore given of the rotation
+staggered within the layer: along the rotation axis +1 is in-phase and -1, +1, -1, ... anti-phase; across it +1 is the
+rigid layer.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anharmonic.analysis.statistics import estimate
+from anharmonic.analysis.tilts import TWICE_Q, TiltModes
 from anharmonic.crystal import Supercell
 
 
@@ -83,11 +83,27 @@ def tilt_correlations(series, offsets, commensurate):
     return TiltCorrelations(mean, error, square)
 
 
-def local_tilts(modes, supercell: Supercell, displacements):
+def staggered_octahedra(modes: TiltModes, supercell: Supercell):
+    """Weights of the tilts of single octahedra with the signs of the six modes, for `Correlation`.
+
+    Returns
+    -------
+    weights : ndarray, shape (6, 6, 3, n_cells), 1/A
+        Of each mode and vertex; zeros for modes that do not fit the supercell.
+    sites : ndarray, shape (6,), int
+        Site of each vertex.
+    cells : ndarray, shape (6, n_cells), int
+        Cell of each vertex of the octahedron of each cell.
+    """
+    weights, cells = modes.octahedra(supercell)
+    signs = (-1.0) ** (TWICE_Q @ supercell.cells.T) * modes.commensurate(supercell)[:, None]
+    return np.tile(weights, (2, 1, 1))[..., None] * signs[:, None, None], modes.vertices, cells
+
+
+def local_tilts(modes: TiltModes, supercell: Supercell, displacements):
     """Rotation of every octahedron about the axes of the reference, from its six vertices.
 
-    The rotation that fits the displacements of the vertices best (least squares, to first order); tilts averaged with
-    the signs of a mode are the averages of these.
+    Averaged with the signs of a mode they are the tilts of `TiltModes.projection`.
 
     Parameters
     ----------
@@ -101,11 +117,6 @@ def local_tilts(modes, supercell: Supercell, displacements):
     ndarray, shape (3, n_cells)
         Tangents of the angles about the cell vectors.
     """
-    units = modes.crystal.cell / np.linalg.norm(modes.crystal.cell, axis=1, keepdims=True)
-    found, weight = np.zeros((3, supercell.n_cells)), 0.0
-    for site, offset, arm in zip(modes.vertices, modes.offsets, modes.arms, strict=True):
-        rotation = np.cross(units, arm)
-        moved = displacements[site][:, supercell.index(supercell.cells + offset)]
-        found += rotation @ moved
-        weight = weight + (rotation**2).sum(axis=1)
-    return found / weight[:, None]
+    weights, cells = modes.octahedra(supercell)
+    moved = np.stack([displacements[s][:, c] for s, c in zip(modes.vertices, cells, strict=True)])
+    return np.einsum("avx,vxn->an", weights, moved)

@@ -101,6 +101,27 @@ class TiltModes:
         patterns = self.patterns(supercell)
         return patterns / (patterns**2).sum((1, 2, 3), keepdims=True)
 
+    def octahedra(self, supercell):
+        """Linear map from the displacements of its six vertices to the tilts of each octahedron.
+
+        The rotation that fits best (least squares, to first order).
+
+        Parameters
+        ----------
+        supercell : Supercell
+
+        Returns
+        -------
+        weights : ndarray, shape (3, 6, 3), 1/A
+            Tangents of the angles about the axes of the reference are ``(weights * u).sum((1, 2))``.
+        cells : ndarray, shape (6, n_cells), int
+            The cell in which each of the vertices (of the sites `vertices`) of the octahedron of each cell lies.
+        """
+        units = self.crystal.cell / np.linalg.norm(self.crystal.cell, axis=1, keepdims=True)
+        rotations = np.cross(units[:, None], self.arms[None])
+        cells = np.stack([supercell.index(supercell.cells + offset) for offset in self.offsets])
+        return rotations / (rotations**2).sum((1, 2), keepdims=True), cells
+
     def displacements(self, in_phase, anti_phase, supercell):
         """Displacements of a tilted state, the inverse of `projection`.
 

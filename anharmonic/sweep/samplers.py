@@ -10,6 +10,7 @@ import numpy as np
 from anharmonic.analysis import TiltModes
 from anharmonic.analysis.displacement_modes import check_fits
 from anharmonic.analysis.order_parameters import observed_modes
+from anharmonic.analysis.tilt_correlations import staggered_octahedra
 from anharmonic.crystal import Configuration
 from anharmonic.errors import AnharmonicError
 from anharmonic.evaluation import Evaluator
@@ -122,7 +123,8 @@ def _observer(crystal, supercell, plan, observables):
             raise AnharmonicError(
                 "the correlation of tilts between cells needs a perovskite, and even numbers of cells along the axes"
             )
-        found["correlation"] = Correlation.of_projections(projections, supercell, dtype=plan.dtype)
+        octahedra = staggered_octahedra(TiltModes.of_crystal(crystal), supercell)
+        found["correlation"] = Correlation.of_places(*octahedra, supercell, dtype=plan.dtype)
     if "sites" in plan.observe:
         found["sites"] = SiteMoments.of_supercell(supercell)
         layers = layer_rotations(crystal, supercell, plan.dtype)

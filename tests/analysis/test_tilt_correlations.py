@@ -6,7 +6,7 @@ import pytest
 
 from anharmonic.analysis import TiltModes, angles
 from anharmonic.analysis.off_centre import coordination, off_centre
-from anharmonic.analysis.tilt_correlations import local_tilts, tilt_correlations
+from anharmonic.analysis.tilt_correlations import local_tilts, staggered_octahedra, tilt_correlations
 from anharmonic.crystal import Configuration, Supercell
 from anharmonic.sampling.observables import axis_offsets
 
@@ -15,8 +15,9 @@ SUPERCELL = Supercell.from_matrix((4, 4, 4))
 
 def series_of(modes, states):
     """What a run records of these displacements."""
-    n, offsets = SUPERCELL.n_cells, axis_offsets(SUPERCELL)
-    local = n * np.einsum("pscn,tscn->tpn", modes.projection(SUPERCELL), states)
+    weights, sites, cells = staggered_octahedra(modes, SUPERCELL)
+    near = np.stack([np.asarray(states)[:, s][..., c] for s, c in zip(sites, cells, strict=True)], axis=1)
+    local, offsets = np.einsum("pvxn,tvxn->tpn", weights, near), axis_offsets(SUPERCELL)
     images = SUPERCELL.translations(offsets)
     return np.stack([(local * local[..., image]).mean(axis=-1) for image in images], axis=-1), offsets
 
