@@ -16,11 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from anharmonic.analysis.small_groups import LittleGroup, irrep_labels
-from anharmonic.analysis.wave_vectors import Star, stars_of
+from anharmonic.analysis.wave_vectors import Star, fractions, stars_of
 from anharmonic.clusters.irreps import character_table
 from anharmonic.clusters.subspaces import ZERO, sparse_basis
 from anharmonic.crystal import Crystal
 from anharmonic.errors import AnharmonicError
+
+FREQUENCIES = 1.2345, 2.7182
+"""Of sines of products of indices: symmetric matrices without any other regularity."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,10 @@ def displacement_modes(crystal: Crystal, star: Star):
         Their components are as many as the star has displacements, ``3 n_sites n_arms`` or twice that.
     """
     group = LittleGroup.of_wave_vector(crystal, star.arms[0])
-    found = []
+    found, operators = [], _operators(group)
     for sites, projector in _kinds_of_motion(crystal):
         space = np.kron(np.eye(len(group.parts)), projector)
-        found += [(sites, basis) for basis in _irreducible(group, space)]
+        found += [(sites, basis) for basis in _irreducible(operators, space)]
     labels = irrep_labels(crystal, group, [basis for _, basis in found])
     names = [(label, sites) for label, (sites, _) in zip(labels, found, strict=True)]
     modes = []
@@ -130,7 +133,7 @@ def check_fits(star, supercell):
     if not fits.all():
         raise AnharmonicError(
             f"the supercell {supercell.matrix.tolist()} holds {fits.sum()} of the {len(fits)} arms of the wave vector "
-            f"{star.label}: S q must be integer for {', '.join(str(q.tolist()) for q in star.arms[~fits])}"
+            f"{star.label}: S q must be integer for {', '.join(f'({fractions(q)})' for q in star.arms[~fits])}"
         )
 
 
@@ -153,19 +156,33 @@ def _kinds_of_motion(crystal):
             yield f"{species[k]}{number} {label}", projector.reshape(3 * crystal.n_sites, -1)
 
 
-def _irreducible(group, projector):
-    """Orthonormal rows of the irreducible subspaces within the space of a projector (n, n)."""
-    space = np.linalg.eigh(projector)[1][:, -round(np.trace(projector)) :]
-    counts = 1 + np.arange(len(projector))
-    operator = np.sin(1.2345 * np.outer(counts, counts))  # any symmetric one that is no more symmetric than that
-    values, vectors = np.linalg.eigh(space.T @ group.average(operator) @ space)
-    breaks = 1 + np.flatnonzero(np.diff(values) > ZERO * np.abs(values).max())
-    for vectors_of_one in np.split(space @ vectors, breaks, axis=1):
-        own = vectors_of_one @ vectors_of_one.T
+def _operators(group):
+    """Two symmetric operators that commute with a group and are no more symmetric than that."""
+    counts = 1 + np.arange(len(group.parts) * 3 * group.crystal.n_sites)
+    return [group.average(np.sin(x * np.outer(counts, counts))) for x in FREQUENCIES]
+
+
+def _irreducible(operators, projector):
+    """Orthonormal rows of the irreducible subspaces within the space of a projector (n, n).
+
+    What is equal under the first operator by chance differs under the second.
+    """
+    spaces = [np.linalg.eigh(projector)[1][:, -round(np.trace(projector)) :]]
+    for operator in operators:
+        spaces = [part for space in spaces for part in _eigenspaces(operator, space)]
+    for space in spaces:
+        own = space @ space.T
         support = np.flatnonzero(np.diag(own) > ZERO**2)
-        basis = np.zeros((vectors_of_one.shape[1], len(projector)))
+        basis = np.zeros((space.shape[1], len(projector)))
         basis[:, support] = sparse_basis(own[np.ix_(support, support)])
         yield basis
+
+
+def _eigenspaces(operator, space):
+    """Eigenspaces (n, d) of an operator within a space (n, m)."""
+    values, vectors = np.linalg.eigh(space.T @ operator @ space)
+    breaks = 1 + np.flatnonzero(np.diff(values) > ZERO * np.abs(operator).max())
+    return np.split(space @ vectors, breaks, axis=1)
 
 
 def _over_arms(crystal, star, group, basis):

@@ -51,7 +51,7 @@ def modes(
 
     wanted = opt.names_of(wave_vectors)
     is_run = structure.is_dir() or structure.suffix == ".h5"
-    found = _of_run(structure, wanted, quiet) if is_run else _of_file(structure, reference, wanted)
+    found = _of_run(structure, wanted, quiet) if is_run else _of_file(structure, reference, wanted, quiet)
     folder = opt.output_folder(out)
     write_distortions(found, folder / "modes.csv")
     shown = found[:: -(-len(found) // MOST_COLUMNS)]
@@ -67,10 +67,11 @@ def _of_run(path, wanted, quiet):
         return distortions_of_run(open_run(path), wanted, count)
 
 
-def _of_file(path, reference, wanted):
+def _of_file(path, reference, wanted, quiet):
     """Every structure of a file."""
     from ase.io import read
 
+    from anharmonic.cli.terminal import counting
     from anharmonic.crystal import map_atoms
     from anharmonic.sweep.distortions import distortion
 
@@ -84,7 +85,12 @@ def _of_file(path, reference, wanted):
     except Exception as error:
         raise AnharmonicError(f"ASE reads no structure from {path}: {error}") from error
     names = [path.name if len(frames) == 1 else f"{path.name} {k}" for k in range(len(frames))]
-    return [distortion(map_atoms(crystal, a), name, wanted) for name, a in zip(names, frames, strict=True)]
+    found = []
+    with counting("structures", quiet) as count:
+        for name, atoms in zip(names, frames, strict=True):
+            count(len(found), len(frames))
+            found.append(distortion(map_atoms(crystal, atoms), name, wanted))
+    return found
 
 
 def _crystal(name):
@@ -102,11 +108,12 @@ def _tables(found, least):
     from anharmonic.cli.terminal import table
     from anharmonic.sweep.distortions import SIGMAS
 
-    rows = []
-    for group in zip(*(f.modes for f in found), strict=True):
-        if not any(a.length > max(least, SIGMAS * a.error) for a in group):
+    rows, by_name = [], [{a.mode.name: a for a in f.modes} for f in found]
+    for name in dict.fromkeys(name for names in by_name for name in names):
+        group = [names.get(name) for names in by_name]
+        if not any(a and a.length > max(least, SIGMAS * a.error) for a in group):
             continue
-        mode = group[0].mode
+        mode = next(a.mode for a in group if a)
         row = [mode.star.label, mode.irrep, mode.sites, *(_length(a) for a in group)]
         if len(found) == 1:
             arms = zip(mode.star.arms, group[0].values, strict=True)
@@ -136,6 +143,9 @@ def _numbers(values, digits=4):
 
 
 def _length(amplitudes):
+    """Length of an amplitude vector; nothing where the supercell holds no such wave."""
     from anharmonic.cli.terminal import with_error
 
+    if amplitudes is None:
+        return None
     return with_error(amplitudes.length, amplitudes.error) if amplitudes.error else f"{amplitudes.length:.4f}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from anharmonic.analysis import TiltModes
-from anharmonic.analysis.displacement_modes import displacement_modes
+from anharmonic.analysis.displacement_modes import DisplacementMode, displacement_modes
 from anharmonic.analysis.order_parameters import order_parameters
 from anharmonic.analysis.tilts import angles
 from anharmonic.analysis.wave_vectors import fractions, read_wave_vector, star_of, stars_of
@@ -33,7 +33,7 @@ class Amplitudes:
         Standard errors; zeros for a structure without noise.
     """
 
-    mode: object
+    mode: DisplacementMode
     values: np.ndarray
     errors: np.ndarray
 

@@ -46,6 +46,24 @@ def test_modes_of_a_structure(call, tilted, crystal_file, tmp_path):
     assert total == pytest.approx(sum(x**2 for x in expected.values()), rel=1e-6)
 
 
+def test_frames_of_different_supercells(call, crystal_file, tmp_path):
+    """Side by side; a wave that one of them does not hold is a dash there."""
+    crystal, frames = builders.perovskite(), []
+    for n in (2, 3):
+        state = builders.distorted(crystal, [n, 1, 1], strain=0, displacement=0)
+        u = state.displacements.copy()
+        u[0, 2] = 0.1 * np.cos(2 * np.pi * state.supercell.cells[:, 0] / n)
+        frames.append(builders.changed(state, u).to_atoms())
+    ase.io.write(tmp_path / "two.extxyz", frames)
+    done = call("modes", tmp_path / "two.extxyz", "--reference", crystal_file, "--out", tmp_path)
+    assert done.code == 0, done.err
+    lines = [line.split() for line in done.out.splitlines()]
+    moved = crystal.species[0]
+    assert [words[-2:] for words in lines if words[:1] == ["X"] and moved in words] == [["0.1000", "-"]]
+    third = [words[-2:] for words in lines if words[:3] == ["0", "0", "1/3"] and moved in words]
+    assert third == [["-", f"{0.1 / 2**0.5:.4f}"]]
+
+
 def test_chosen_wave_vectors(call, tilted, springs, tmp_path):
     """Of a potential's crystal, by label or by fractions of any arm."""
     done = call("modes", tilted, "--reference", springs, "--wave-vectors", "0 1/2 1/2,R", "--out", tmp_path)
