@@ -44,7 +44,8 @@ def draw_transitions(record, curves, path):
             column[0].set_ylim(bottom=0)
             column[1].set_ylim(-0.15, 1.05)
             column[-1].set_xlabel("Temperature (K)")
-            column[0].set_title(_title(name, found.get(name)), color=INK)
+            title = _title(name, found.get(name))
+            column[0].set_title(title.replace(": ", ":\n") if len(names) > 2 else title, color=INK)
         panels[0, 0].legend(title="cells", loc="upper right")
         drawing.suptitle(f"{record['potential']}: dashed: heating, dotted: cooling", fontsize=7, color=MUTED)
 
