@@ -32,6 +32,16 @@ def polar():
     )
 
 
+def chiral():
+    """P2_13: no inversion, no mirror; screws, and irreps in complex conjugate pairs."""
+    positions = [
+        p
+        for x in (0.137, 0.842)
+        for p in ([x, x, x], [0.5 - x, -x, 0.5 + x], [-x, 0.5 + x, 0.5 - x], [0.5 + x, 0.5 - x, -x])
+    ]
+    return Crystal.from_sites(np.eye(3) * 4.49, np.array(positions) % 1, ["Fe"] * 4 + ["Si"] * 4)
+
+
 CASES = [
     (builders.perovskite, (2, 2, 2)),
     (builders.perovskite, (3, 2, 1)),
@@ -41,6 +51,7 @@ CASES = [
     (silicon, (2, 2, 3)),
     (titanium, (3, 3, 2)),
     (polar, (2, 2, 4)),
+    (chiral, (3, 1, 1)),
 ]
 
 
@@ -73,6 +84,8 @@ def test_nothing_is_left_out(make, matrix):
         (silicon, (2, 2, 2), "X L"),
         (titanium, (3, 3, 2), "K H A"),
         (polar, (2, 2, 4), "M R 0_0_1/4"),
+        (chiral, (2, 2, 2), "Γ X M R"),
+        (chiral, (3, 3, 3), "1/3_1/3_1/3"),
     ],
 )
 def test_modes_are_irreducible_representations(make, matrix, names):
