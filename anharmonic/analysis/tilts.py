@@ -76,7 +76,7 @@ class TiltModes:
         units = self.crystal.cell / np.linalg.norm(self.crystal.cell, axis=1, keepdims=True)
         patterns = np.zeros((6, self.crystal.n_sites, 3, n_cells))
         phases = (-1.0) ** (TWICE_Q @ cells.T)
-        for site, offset, arm in zip(self.vertices, self.offsets, self._arms(), strict=True):
+        for site, offset, arm in zip(self.vertices, self.offsets, self.arms, strict=True):
             target = supercell.index(cells + offset)
             rotation = np.cross(units[AXES], arm)
             # every vertex has two bonds, which agree: their average is the displacement
@@ -100,6 +100,27 @@ class TiltModes:
         """
         patterns = self.patterns(supercell)
         return patterns / (patterns**2).sum((1, 2, 3), keepdims=True)
+
+    def octahedra(self, supercell):
+        """Linear map from the displacements of its six vertices to the tilts of each octahedron.
+
+        The rotation that fits best (least squares, to first order).
+
+        Parameters
+        ----------
+        supercell : Supercell
+
+        Returns
+        -------
+        weights : ndarray, shape (3, 6, 3), 1/A
+            Tangents of the angles about the axes of the reference are ``(weights * u).sum((1, 2))``.
+        cells : ndarray, shape (6, n_cells), int
+            The cell in which each of the vertices (of the sites `vertices`) of the octahedron of each cell lies.
+        """
+        units = self.crystal.cell / np.linalg.norm(self.crystal.cell, axis=1, keepdims=True)
+        rotations = np.cross(units[:, None], self.arms[None])
+        cells = np.stack([supercell.index(supercell.cells + offset) for offset in self.offsets])
+        return rotations / (rotations**2).sum((1, 2), keepdims=True), cells
 
     def displacements(self, in_phase, anti_phase, supercell):
         """Displacements of a tilted state, the inverse of `projection`.
@@ -126,7 +147,8 @@ class TiltModes:
             raise AnharmonicError(self.missing(supercell))
         return np.tensordot(tangents[wanted], self.patterns(supercell)[wanted], 1)
 
-    def _arms(self):
+    @property
+    def arms(self):
         """Vectors (A) from the centre to its vertices, shape (6, 3)."""
         return np.concatenate([self.crystal.cell, -self.crystal.cell]) / 2
 

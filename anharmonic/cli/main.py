@@ -23,6 +23,7 @@ from anharmonic.cli.info import info
 from anharmonic.cli.learn import learn
 from anharmonic.cli.mc import mc
 from anharmonic.cli.md import md
+from anharmonic.cli.modes import modes
 from anharmonic.cli.phonons import phonons
 from anharmonic.cli.report import report
 from anharmonic.cli.running import StoppedBySignal
@@ -44,7 +45,7 @@ REFUSED, INTERRUPTED = 2, 130
 PANELS = {
     "Make and check a potential": (basis, fit, select, learn, validate, scan, elastic),
     "Simulate": (sweep, exchange, md, mc, phonons),
-    "Look": (transitions, report, thermo, info, export),
+    "Look": (transitions, report, thermo, modes, info, export),
 }
 GROUPS = {
     "dataset": (

@@ -63,7 +63,8 @@ Observe = Annotated[
     typer.Option(
         "--observe", metavar="NAMES", rich_help_panel=OUTPUT,
         help="Record also: stress (internal stress), correlation (of tilts between cells), sites (average structure "
-        "and displacement parameters, for `anharmonic thermo`); parted by commas.",
+        "and displacement parameters, for `anharmonic thermo`), mode Q (amplitudes of the displacement modes of a wave "
+        "vector, such as mode M, mode M A2g or mode 1/2 1/2 0); parted by commas.",
     ),
 ]  # fmt: skip
 MaxExtrapolation = Annotated[

@@ -81,8 +81,13 @@ def tables(record):
         names = ("11", "22", "33", "12", "13", "23", "44", "55", "66")
         columns = ["T\nK", "<direction", *(f"C{name}" for name in names), "bulk\nmodulus", "<stable"]
         yield table("isothermal elastic constants (GPa)", columns, [_elastic(p, names) for p in points])
+    if names := [key for key in points[0] if key.startswith("mode ") and "_error" not in key]:
+        columns = ["T\nK", "<direction", *(name.removeprefix("mode ").removesuffix("_A_per_cell") for name in names)]
+        rows = [[f"{p['temperature_K']:g}", p["direction"], *(_mode(p, name) for name in names)] for p in points]
+        yield table("mean amplitudes of displacement modes (Å per cell of the reference)", columns, rows)
     if record["structures"]:
         columns = ["T\nK", "<direction", "<space group", "tolerance\nÅ", "<same from - to\nÅ", "<U_iso (Å²)"]
+        columns.append("<off the centre of the neighbours (Å)")
         yield table("average structures", columns, [_structure(s) for s in record["structures"]])
 
 
@@ -125,13 +130,21 @@ def _elastic(p, names):
     return [f"{p['temperature_K']:g}", p["direction"], *values, bulk, "yes" if p["born_stable"] else "no"]
 
 
+def _mode(point, name):
+    return _value(point, name, name.replace("_A_per_cell", "_error_A_per_cell"))
+
+
 def _structure(s):
     from anharmonic.cli.terminal import with_error
 
     if "space_group" not in s:
-        return [f"{s['temperature_K']:g}", s["direction"], None, None, None, None]
+        return [f"{s['temperature_K']:g}", s["direction"], None, None, None, None, None]
     atoms = ", ".join(
         f"{a['species']} {a['wyckoff']} {with_error(a['U_iso_A2'], a['U_iso_error_A2'])}" for a in s["atoms"]
     )
     between = f"{s['same_group_from_A']:.3f} - {s['same_group_to_A']:.3f}"
-    return [f"{s['temperature_K']:g}", s["direction"], s["space_group"], f"{s['tolerance_A']:.3f}", between, atoms]
+    away = ", ".join(
+        f"{a['species']} {with_error(a['off_centre_A'], a['off_centre_error_A'])}" for a in s["off_centre"]
+    )
+    head = [f"{s['temperature_K']:g}", s["direction"], s["space_group"], f"{s['tolerance_A']:.3f}"]
+    return [*head, between, atoms, away]

@@ -34,8 +34,9 @@ def transitions(
 
     [cyan]anharmonic transitions sweep-4 sweep-6 sweep-8 --out transitions[/cyan]
 
-    Order parameters are the tilts of perovskites, and of other crystals the strains that break their symmetry. Runs may
-    be unfinished: what they have is used.
+    Order parameters are the tilts of perovskites, the displacement modes that all runs recorded (for instance
+    [bold]--observe "mode N"[/bold]), and where there is neither the strains that break the symmetry. Runs may be
+    unfinished: what they have is used.
 
     Error bars are those of the sampling. With --potential and a run with snapshots next to the transitions
     (--snapshots), each comes also with the error of the potential: what a committee of potentials would show.
@@ -96,7 +97,8 @@ def _transition(t):
 def _sentence(t):
     """The answer in words."""
     kind = {"undecided": "first-order or continuous: undecided by these runs"}.get(t["kind"], t["kind"])
-    words = f"{t['order_parameter']} vanish at {_kelvin(t['temperature_K'], t['error_K'])} K (from {t['from']}); {kind}"
+    verb = "vanish" if t["order_parameter"].endswith("tilts") else "vanishes"
+    words = f"{t['order_parameter']} {verb} at {_kelvin(t['temperature_K'], t['error_K'])} K (from {t['from']}); {kind}"
     exponent = t["susceptibility_exponent"]
     if exponent["value"] is not None:
         words += f" (susceptibility grows as L^{exponent['value']:.2f} ± {exponent['error']:.2f})"

@@ -10,6 +10,9 @@ ROWS = (
     ("susceptibility {}", "Susceptibility (°²/eV)", "susceptibility (1/eV)"),
     ("heat_capacity", "Heat capacity of the\nconfigurations ($k_B$/cell)", "heat capacity"),
 )
+MOST = 6
+"""Order parameters in one figure: those with a transition come first."""
+
 MARGIN = 50.0
 """The figure shows so much (K) around the outermost transitions at least."""
 
@@ -29,7 +32,8 @@ def draw_transitions(record, curves, path):
     by_size = curves["all"]
     found = {t["order_parameter"]: t for t in record["transitions"]}
     names = list(found) or [n.removeprefix("cumulant ") for n in next(iter(by_size.values())).values if "cumulant" in n]
-    with figure(path, PAGE, 7.6) as drawing:
+    names = names[:MOST]
+    with figure(path, PAGE * max(1, len(names) / 3), 7.6) as drawing:
         panels = drawing.subplots(len(ROWS), len(names), sharex=True, squeeze=False)
         for column, name in zip(panels.T, names, strict=True):
             for (pattern, label, _), axes in zip(ROWS, column, strict=True):
@@ -40,7 +44,8 @@ def draw_transitions(record, curves, path):
             column[0].set_ylim(bottom=0)
             column[1].set_ylim(-0.15, 1.05)
             column[-1].set_xlabel("Temperature (K)")
-            column[0].set_title(_title(name, found.get(name)), color=INK)
+            title = _title(name, found.get(name))
+            column[0].set_title(title.replace(": ", ":\n") if len(names) > 2 else title, color=INK)
         panels[0, 0].legend(title="cells", loc="upper right")
         drawing.suptitle(f"{record['potential']}: dashed: heating, dotted: cooling", fontsize=7, color=MUTED)
 
@@ -76,6 +81,8 @@ def _mark(axes, transition):
 
 
 def _label(label, name):
+    if name.startswith("mode "):
+        return label.replace("°", "Å").replace("Mean {}", "{}").format(name.removeprefix("mode "))
     if "strain" in name:
         label = label.replace(" (°²/eV)", " (1/eV)").replace(" (°)", "")
     return label.format(f"Mean {name}")

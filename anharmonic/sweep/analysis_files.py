@@ -9,9 +9,11 @@ import numpy as np
 from anharmonic.conventions import VOIGT
 from anharmonic.files import write_csv, write_json
 from anharmonic.interfaces.cif import write_cif
+from anharmonic.interfaces.correlation_figures import draw_tilt_correlations
 from anharmonic.interfaces.structure_figures import draw_structures
 from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
 from anharmonic.interfaces.thermodynamics_figures import draw_pair_distributions, draw_thermodynamics
+from anharmonic.sweep.correlations import correlations_of_run, write_correlations
 from anharmonic.sweep.recorded import RecordedRun, open_run
 from anharmonic.sweep.structures import ADVICE, pair_distributions, structures
 from anharmonic.sweep.thermodynamics import thermodynamics
@@ -38,6 +40,7 @@ class RunAnalysis:
         Of `thermodynamics`, with ``structures``: a list of structure records.
     averages : list of (RecordedPoint, AverageStructure, dict)
     distributions : list of (RecordedPoint, PairDistribution)
+    correlations : list of (RecordedPoint, TiltCorrelations)
     """
 
     run: RecordedRun
@@ -45,6 +48,7 @@ class RunAnalysis:
     record: dict
     averages: list = field(repr=False)
     distributions: list = field(repr=False)
+    correlations: list = field(repr=False)
 
     @property
     def drawn_structures(self):
@@ -65,6 +69,11 @@ class RunAnalysis:
     def drawn_distributions(self):
         """``(name, PairDistribution)`` of the temperatures with snapshots."""
         return [(p.name, d) for p, d in self.distributions]
+
+    @property
+    def drawn_correlations(self):
+        """``(name, TiltCorrelations)`` of the temperatures that recorded them."""
+        return [(p.name, c) for p, c in self.correlations]
 
 
 def analyse(path, progress=lambda text: lambda done, total: None):
@@ -97,7 +106,7 @@ def analyse(path, progress=lambda text: lambda done, total: None):
     record["structures"] = [r for _, _, r in averages]
     file = run.folder / "summary.json"
     summary = json.loads(file.read_text()) if file.is_file() else {}
-    return RunAnalysis(run, summary, record, averages, distributions)
+    return RunAnalysis(run, summary, record, averages, distributions, correlations_of_run(run))
 
 
 def write_analysis(found: RunAnalysis, folder):
@@ -122,6 +131,10 @@ def write_analysis(found: RunAnalysis, folder):
         _write_rows(folder / "pair_distribution.csv", list(_pair_rows(found)))
         written.append("pair_distribution.csv")
         drawings["pair_distribution"] = lambda p: draw_pair_distributions(found.drawn_distributions, p)
+    if found.correlations:
+        write_correlations(found.correlations, folder / "tilt_correlation.csv")
+        written.append("tilt_correlation.csv")
+        drawings["tilt_correlation"] = lambda p: draw_tilt_correlations(found.drawn_correlations, p)
     if "transitions" in found.summary and "exchange" not in found.summary:
         drawings |= {
             "lattice": lambda p: draw_lattice(found.summary, p),

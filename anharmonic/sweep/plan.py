@@ -13,6 +13,8 @@ from anharmonic.sweep.precision import check_precisions
 METHODS, DIRECTIONS = ("md", "mc"), ("heating", "cooling", "both")
 THERMOSTATS, BAROSTATS = ("langevin", "bussi", "nose-hoover"), ("piston", "cell-rescaling")
 OBSERVABLES = ("stress", "correlation", "sites")
+MODE = "mode"
+"""What the names of displacement modes begin with; their wave vector, and an irrep if need be, follow."""
 STRIDE = {"md": 20, "mc": 4}
 CHUNK = 10
 LENGTHS = {"md": (4000, 8000), "mc": (800, 1600)}
@@ -48,7 +50,8 @@ class ChunkedPlan:
     barostat : str
         ``"piston"`` or ``"cell-rescaling"`` (MD with a flexible cell).
     observe : tuple of str
-        Observables to record besides the usual: ``"stress"``, ``"correlation"``, ``"sites"``.
+        Observables to record besides the usual: ``"stress"``, ``"correlation"``, ``"sites"``, and displacement
+        modes such as ``"mode M"`` or ``"mode 1/2 1/2 0 A2g"`` (see `anharmonic.analysis.order_parameters`).
     snapshots : int
         Steps between snapshots; rounded up to whole chunks; 0 for none.
     seed : int
@@ -110,7 +113,7 @@ class ChunkedPlan:
             raise AnharmonicError(f"snapshots are a number of steps from 0 on; found {self.snapshots}")
         self._settle_bath(flexible)
         self._set(stress_GPa=self._checked_stress(self.stress_GPa, self.pressure_GPa))
-        self._set(observe=tuple(one_of("observables", name, OBSERVABLES) for name in self.observe))
+        self._set(observe=tuple(map(_observable, self.observe)))
         self._set(until=check_precisions(self.until, self.observe))
         lengths = LENGTHS[self.method]
         lengths = lengths[0], lengths[1] * (LONGEST if self.until else 1)
@@ -196,6 +199,14 @@ class SweepPlan(ChunkedPlan):
         rising = [(t, "heating") for t in self.temperatures] if self.direction != "cooling" else []
         falling = [(t, "cooling") for t in self.temperatures[::-1]] if self.direction != "heating" else []
         return tuple(self._stage(t, label) for t, label in rising + falling)
+
+
+def _observable(name):
+    """Name of an observable, single spaces between its words."""
+    words = str(name).split()
+    if words[:1] == [MODE] and len(words) > 1:
+        return " ".join(words)
+    return one_of("observables", name, (*OBSERVABLES, f"{MODE} WAVE-VECTOR"))
 
 
 def one_of(what, name, known):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.analysis import TiltModes
-from anharmonic.analysis.order_parameters import order_parameters
+from anharmonic.analysis.order_parameters import observed_modes, order_parameters
 from anharmonic.analysis.sensitivity import BLOCKS, temperature_deviation, temperature_slopes
 from anharmonic.errors import AnharmonicError
 from anharmonic.potential.linear_weights import linear_weights, with_linear_weights
@@ -93,6 +93,7 @@ def _sampled(potential, run, points, on_frame):
     """Order parameters, enthalpy and slopes of all snapshots, by point."""
     modes, crystal = TiltModes.of_crystal(run.crystal), run.crystal
     projection = None if modes is None else modes.projection(run.supercell)
+    displaced = observed_modes(crystal, run.plan.observe)
     derivatives = _Derivatives(potential, run.supercell)
     total, done, found = sum(len(p.frames) for p in points), 0, {}
     for point in points:
@@ -103,7 +104,9 @@ def _sampled(potential, run, points, on_frame):
             u, deformation = frame.displacements.astype(float), frame.deformation.astype(float)
             slopes.append(derivatives(u, deformation))
             tangents = None if modes is None else np.einsum("ksac,sac->k", projection, u)[None]
-            series = order_parameters(crystal, deformation[None], tangents, modes, run.supercell)
+            amplitudes = [np.ravel(mode.amplitudes(run.supercell, u)) for mode in displaced]
+            known = np.concatenate(amplitudes)[None] if displaced else None
+            series = order_parameters(crystal, deformation[None], tangents, modes, run.supercell, known, displaced)
             order.append({name: float(values[0] @ values[0]) for name, values in series.items()})
             enthalpy.append(frame.energy + run.volume * point.work(deformation))
         found[id(point)] = order, np.array(enthalpy), np.array(slopes)

@@ -11,6 +11,7 @@ from pathlib import Path
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
 from anharmonic.interfaces import html
+from anharmonic.interfaces.correlation_figures import draw_tilt_correlations
 from anharmonic.interfaces.exchange_figures import draw_exchange
 from anharmonic.interfaces.structure_figures import draw_structures
 from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
@@ -159,6 +160,13 @@ def _drawn_structures(found):
         parts.append(
             html.figure(_svg(lambda p: draw_pair_distributions(found.drawn_distributions, p)), caption, caption)
         )
+    if found.correlations:
+        caption = (
+            "Correlation of the rotations of octahedra, staggered within the layer across the rotation axis: along the "
+            "axis +1 is in-phase and changing signs anti-phase; bars are standard errors."
+        )
+        drawn = _svg(lambda p: draw_tilt_correlations(found.drawn_correlations, p))
+        parts.append(html.figure(drawn, caption, "Correlation of tilts over distance"))
     return "".join(parts)
 
 
@@ -226,6 +234,6 @@ def command(run):
     if options.get("pressures_GPa"):
         words = [w for w in words if not w.startswith("--pressure")]
         words.append("--pressure " + ",".join(f"{x:g}" for x in options["pressures_GPa"]))
-    words += ["--observe " + ",".join(options["observe"])] if options["observe"] else []
+    words += ["--observe " + shlex.quote(",".join(options["observe"]))] if options["observe"] else []
     words += [f"--until {name}={error:g}" for name, error in options["until"]]
     return " ".join(words)

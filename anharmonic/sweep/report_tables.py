@@ -112,9 +112,21 @@ def structures_html(record):
         "U 2\nÅ²",
         "U 3\nÅ²",
     ]
-    return html.table(caption, columns, groups) + html.table(
+    parts = html.table(caption, columns, groups) + html.table(
         "Atoms: positions in the folded cell, displacement parameters and their principal values", atom_columns, atoms
     )
+    return parts + _off_centre(known)
+
+
+def _off_centre(structures):
+    """How far mean positions are from the centres of their neighbours."""
+    rows = [
+        [*_head(s), a["species"], a["neighbours"], with_error(a["off_centre_A"], a["off_centre_error_A"])]
+        for s in structures
+        for a in s["off_centre"]
+    ]
+    caption = "Mean positions off the centre of the nearest neighbours of another species (root mean square)"
+    return html.table(caption, ["T (K)", "<direction", "<species", "neighbours", "off centre\nÅ"], rows)
 
 
 def _intervals(record):

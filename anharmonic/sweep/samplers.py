@@ -8,20 +8,23 @@ import jax
 import numpy as np
 
 from anharmonic.analysis import TiltModes
+from anharmonic.analysis.displacement_modes import check_fits
+from anharmonic.analysis.order_parameters import observed_modes
+from anharmonic.analysis.tilt_correlations import staggered_octahedra
 from anharmonic.crystal import Configuration
 from anharmonic.errors import AnharmonicError
 from anharmonic.evaluation import Evaluator
 from anharmonic.sampling import dynamics
 from anharmonic.sampling.conditions import strain_modes
 from anharmonic.sampling.monte_carlo import MonteCarlo
-from anharmonic.sampling.observables import Correlation, KineticStress, Observer, PotentialStress
+from anharmonic.sampling.observables import Correlation, KineticStress, ModeAmplitudes, Observer, PotentialStress
 from anharmonic.sampling.run import Run
 from anharmonic.sampling.site_moments import LayerRotations, SiteMoments
 from anharmonic.sweep.precision import precision_criterion
 
 RESERVED = {"deformation", "projections", "stage", "production", "temperature", "pressure", "tension", "energy"}
 RESERVED |= {"extrapolation", "extrapolation_mean", "extrapolation_share"}
-RESERVED |= {"kinetic_temperature", "conserved", "stress", "kinetic_stress", "correlation", "sites", "layers"}
+RESERVED |= {"kinetic_temperature", "conserved", "stress", "kinetic_stress", "correlation", "sites", "layers", "modes"}
 """Names of columns that observables of one's own may not have."""
 
 
@@ -125,11 +128,16 @@ def _observer(crystal, supercell, plan, observables):
             raise AnharmonicError(
                 "the correlation of tilts between cells needs a perovskite, and even numbers of cells along the axes"
             )
-        found["correlation"] = Correlation.of_projections(projections, supercell, dtype=plan.dtype)
+        octahedra = staggered_octahedra(TiltModes.of_crystal(crystal), supercell)
+        found["correlation"] = Correlation.of_places(*octahedra, supercell, dtype=plan.dtype)
     if "sites" in plan.observe:
         found["sites"] = SiteMoments.of_supercell(supercell)
         layers = layer_rotations(crystal, supercell, plan.dtype)
         found |= {} if layers is None else {"layers": layers}
+    if modes := observed_modes(crystal, plan.observe):
+        for mode in modes:
+            check_fits(mode.star, supercell)
+        found["modes"] = ModeAmplitudes.of_modes(modes, supercell, plan.dtype)
     return Observer(projections.astype(plan.dtype), found | observables)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from anharmonic.analysis.average_structure import LARGEST_TOLERANCE, AverageStructure, average_structure, isotropic
+from anharmonic.analysis.off_centre import off_centre
 from anharmonic.analysis.pair_distribution import PairDistribution, pair_distribution
 from anharmonic.conventions import to_voigt
 from anharmonic.crystal.folding import Folding
@@ -81,6 +82,7 @@ def structure_record(run, point, average: AverageStructure):
         "same_group_to_A": high,
         "position_error_A": float(average.position_error.max()),
         "cell_A": average.configuration.cell,
+        "off_centre": off_centre(average.configuration, average.position_error),
         "atoms": atoms,
         "doubts": _doubts(average),
     })  # fmt: skip

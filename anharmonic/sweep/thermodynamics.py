@@ -13,6 +13,7 @@ from anharmonic.analysis import (
     name_phase,
 )
 from anharmonic.analysis.domains import align, layer_signs, stacking
+from anharmonic.analysis.order_parameters import observed_modes, split_modes
 from anharmonic.analysis.phases import tilt_estimate
 from anharmonic.analysis.responses import heat_capacity, kinetic_heat_capacity, mean_slopes, temperature_derivative
 from anharmonic.analysis.strains import elastic_constants, thermal_expansion
@@ -100,7 +101,7 @@ def _point(run, point):
         record |= _expansion(run, point, deformation[cut], enthalpy[cut], volume[cut])
     if run.plan.cell == "full":
         record |= _elasticity(run, point, deformation[cut], volume[cut])
-    record |= _layers(point)
+    record |= _layers(point) | _modes(run, point, cut)
     return record | {"doubts": doubts_of(run, record, energy, alignment)}
 
 
@@ -192,6 +193,16 @@ def _layers(point):
     return {"layers": found}
 
 
+def _modes(run, point, cut):
+    """Mean lengths of the displacement modes that were recorded (A per reference cell), under their names."""
+    if "modes" not in point.samples:
+        return {}
+    modes = observed_modes(run.crystal, run.plan.observe)
+    series = split_modes(modes, point.samples["modes"].astype(float)[cut])
+    lengths = {name: estimate(np.linalg.norm(values, axis=1)) for name, values in series.items()}
+    return {key: x for name, found in lengths.items() for key, x in _pair(f"{name}_A_per_cell", found).items()}
+
+
 def _transitions(points, direction):
     """Transitions between the phases named within one domain; none where temperatures have no order."""
     ways = {"heating": "heating", "cooling": "cooling", LABEL: "heating"}
@@ -246,7 +257,7 @@ def _warnings(run, intervals):
 
 def _names(key):
     """``(name of a value, name of its error)``: the unit stays at the end."""
-    for unit in ("_kB_per_atom", "_J_per_mol_K", "_1e-6_per_K", "_eV_per_cell", "_A3_per_cell"):
+    for unit in ("_kB_per_atom", "_J_per_mol_K", "_1e-6_per_K", "_eV_per_cell", "_A3_per_cell", "_A_per_cell"):
         if key.endswith(unit):
             return key, key.removesuffix(unit) + "_error" + unit
     raise KeyError(key)

@@ -8,7 +8,7 @@ import numpy as np
 
 from anharmonic.analysis import TiltModes
 from anharmonic.analysis.curves import BLOCKS, State, curves
-from anharmonic.analysis.order_parameters import order_parameters
+from anharmonic.analysis.order_parameters import observed_modes, order_parameters
 from anharmonic.analysis.routes import ALL, orders, transition
 from anharmonic.analysis.statistics import SHORT, correlation_time
 from anharmonic.errors import AnharmonicError
@@ -90,6 +90,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
     if not jobs:
         raise AnharmonicError("no run has two temperatures with samples enough for error bars: run longer")
+    _keep_common(states)
     for done, (way, n) in enumerate(jobs):
         on_curve(done, len(jobs))
         found[way][n] = curves(states[way][n], n)
@@ -106,9 +107,8 @@ def transitions(runs, on_curve=lambda done, total: None):
 
 
 def _names(states):
-    """Order parameters that all runs have; strains only where there is nothing else."""
-    common = set.intersection(*({*s.order} for group in states.values() for s in group))
-    ordered = [name for name in next(iter(states.values()))[0].order if name in common]
+    """Names of the order parameters; strains only where there is nothing else."""
+    ordered = list(next(iter(states.values()))[0].order)
     return [n for n in ordered if not n.startswith("strain")] or ordered
 
 
@@ -126,14 +126,22 @@ def _by_direction_and_size(recorded):
     return found
 
 
+def _keep_common(states):
+    """Leave out the order parameters that not all runs recorded."""
+    common = set.intersection(*({*s.order} for group in states[ALL].values() for s in group))
+    for group in (group for by_size in states.values() for group in by_size.values()):
+        group[:] = [replace(s, order={name: x for name, x in s.order.items() if name in common}) for s in group]
+
+
 def _states(run):
     """``(direction, State)`` of every temperature whose production has samples enough for error bars."""
     crystal, supercell = run.crystal, run.supercell
-    modes = TiltModes.of_crystal(crystal)
+    modes, displaced = TiltModes.of_crystal(crystal), observed_modes(crystal, run.plan.observe)
     for point in run.points:
         if len(point.samples["energy"]) >= BLOCKS:
             series = point.samples["deformation"], point.samples["projections"]
-            order = order_parameters(crystal, *series, modes, supercell)
+            amplitudes = point.samples["modes"] if displaced else None
+            order = order_parameters(crystal, *series, modes, supercell, amplitudes, displaced)
             yield point.label, State(float(point.temperature), point.enthalpy(run.volume), order)
 
 

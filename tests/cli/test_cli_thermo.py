@@ -17,12 +17,13 @@ import pytest
 import spglib
 
 from anharmonic.analysis.average_structure import isotropic
+from anharmonic.analysis.order_parameters import observed_modes, split_modes
 from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.structures import average_of
 
 LENGTHS = "--equilibration", 200, "--production", 3000
 SIZE = "--supercell", 2, 2, 2
-RECORDED = "--observe", "sites", "--snapshots", 200
+RECORDED = "--observe", "sites,correlation,mode R T1g,mode X", "--snapshots", 200
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +86,30 @@ def test_thermo_of_a_sweep(call, swept, tmp_path):
     assert float(first["U_iso_A2"]) > 10 * float(first["U_iso_error_A2"]) > 0 and "U_xy_error_A2" in first
     pairs = {row["pair"] for row in rows_of(tmp_path / "pair_distribution.csv")}
     assert pairs == {"Cs-Cs", "Cs-Pb", "Cs-Br", "Pb-Pb", "Pb-Br", "Br-Br"}
-    for name in ("thermodynamics", "structures", "pair_distribution", "lattice", "order"):
+    for name in ("thermodynamics", "structures", "pair_distribution", "tilt_correlation", "lattice", "order"):
         assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert (tmp_path / f"{name}.png").stat().st_size > 20_000
 
+    check_modes(record, done.out, rows)
+    check_correlations(rows_of(tmp_path / "tilt_correlation.csv"))
     check_cif(tmp_path / "structures" / "100-K-heating.cif", record["structures"][0])
+
+
+def check_modes(record, screen, rows):
+    """Mean amplitudes grow with the temperature; in a cubic crystal nothing is off its centre."""
+    low, high = ([p[f"mode R T1g Br Eu_{x}"] for x in ("A_per_cell", "error_A_per_cell")] for p in record["points"])
+    assert high[0] - low[0] > 3 * np.hypot(high[1], low[1]) > 0 and "R T1g Br Eu" in screen
+    assert float(rows[1]["mode X A1g Cs T1u_A_per_cell"]) > 0
+    for atom in record["structures"][0]["off_centre"]:
+        assert atom["off_centre_A"] < 4 * atom["off_centre_error_A"] < 0.2
+        assert atom["neighbours"] == {"Cs": 12, "Pb": 6, "Br": 2}[atom["species"]]
+
+
+def check_correlations(rows):
+    """Two temperatures, nine pairs of axes, distances 0 and 1 of two cells; 1 where there is no distance."""
+    assert len(rows) == 2 * 9 * 2
+    assert {float(r["correlation"]) for r in rows if r["distance_cells"] == "0"} == {1.0}
+    assert all(abs(float(r["correlation"])) < 1 for r in rows if r["distance_cells"] == "1")
 
 
 def check_cif(path, record):
@@ -115,7 +135,7 @@ def test_report_holds_everything(call, swept, tmp_path):
     page = Sources(text)
     assert not page.open
     images = [source for source in page.found if source.startswith("data:image/svg+xml;base64,")]
-    assert len(images) == 5
+    assert len(images) == 6
     assert all(source.startswith(("data:", "#")) for source in page.found)
     assert "url(" not in text and "@import" not in text and "<script" not in text
     for image in images:
@@ -124,6 +144,25 @@ def test_report_holds_everything(call, swept, tmp_path):
     assert "no transition was found between 100 and 200 K" in text
     for word in ("sha256", "jax", "spglib", "springs", "U_iso", "Doubts"):
         assert word in text
+
+
+def test_modes_of_a_run(call, swept, tmp_path):
+    """Mean structures of a cubic crystal have no mode; what was recorded is what snapshots say."""
+    done = call("modes", swept, "--wave-vectors", "R,X", "--out", tmp_path)
+    assert done.code == 0, done.err
+    rows = rows_of(tmp_path / "modes.csv")
+    assert {row["structure"] for row in rows} == {"100 K heating", "200 K heating"}
+    assert all(abs(float(row["amplitude_A"])) < 6 * float(row["error_A"]) for row in rows)
+    assert len(rows) == 2 * (15 + 45)
+    run = open_run(swept)
+    modes = observed_modes(run.crystal, run.plan.observe)
+    point = run.points[1]
+    recorded = split_modes(modes, point.samples["modes"][-1:].astype(float))
+    last = run.snapshots[point.frames[-1]].displacements
+    for mode in modes:
+        np.testing.assert_allclose(
+            recorded[f"mode {mode.name}"][0], mode.amplitudes(run.supercell, last).ravel(), atol=1e-5
+        )
 
 
 def test_snapshots_give_the_same_structures(swept):

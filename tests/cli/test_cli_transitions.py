@@ -14,6 +14,7 @@ from anharmonic.sweep.transitions import _states
 TEMPERATURES = "270:330:15"
 SHORT = ("--equilibration", 200, "--production", 3200, "--quiet")
 T0 = 300.0
+MODES = "--observe", "mode R T1g,mode 1/2 0 0"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def swept(call, springs, folder, supercell, *options):
 def plain(call, springs, runs):
     """A sweep of a crystal without transitions, both ways."""
     folder = runs / "plain"
-    return folder if folder.exists() else swept(call, springs, folder, (2, 2, 2), "--direction", "both")
+    return folder if folder.exists() else swept(call, springs, folder, (2, 2, 2), "--direction", "both", *MODES)
 
 
 def with_order(source, folder, n_cells, seed):
@@ -63,8 +64,13 @@ def test_states_are_what_was_recorded(plain):
     with h5py.File(plain / "run.h5") as file:
         chosen = (file["samples/stage"][:] == 7) & file["samples/production"][:]
         np.testing.assert_array_equal(states[7][1].enthalpy, file["samples/energy"][:][chosen].astype(float))
-    names = {"in-phase tilts", "anti-phase tilts", "strain Eg", "strain T2g"}
-    assert states[7][1].temperature == 300.0 and set(states[7][1].order) == names
+    order = states[7][1].order
+    tilts, tilt = order["anti-phase tilts"], order["mode R T1g Br Eu"]
+    assert {"in-phase tilts", "anti-phase tilts", "strain Eg", "strain T2g", "mode X A2u Pb T1u"} < set(order)
+    assert states[7][1].temperature == 300.0 and order["mode X Eu Pb T1u"].shape == (len(tilts), 6)
+    # the mode at R is the anti-phase tilt: a tan(phi) / sqrt(2)
+    expected = 5.87 / 2**0.5 * abs(np.tan(np.radians(tilts)))
+    np.testing.assert_allclose(np.sort(abs(tilt)), np.sort(expected), rtol=1e-4, atol=1e-6)
 
 
 def test_no_transition(call, plain, tmp_path):
@@ -72,6 +78,7 @@ def test_no_transition(call, plain, tmp_path):
     done = call("transitions", plain, "--out", tmp_path, "--quiet")
     assert done.code == 0, done.err
     assert "in-phase tilts: no transition between these temperatures" in done.out
+    assert "mode X A2u Pb T1u: no transition between these temperatures" in done.out
     assert "1 size of supercell: three tell what changes with size" in done.out
     assert json.loads((tmp_path / "transitions.json").read_text())["transitions"] == []
     assert (tmp_path / "transitions.png").stat().st_size > 10_000 < (tmp_path / "curves.csv").stat().st_size

@@ -8,11 +8,21 @@ import numpy as np
 import pytest
 
 from anharmonic.analysis import TiltModes
+from anharmonic.analysis.order_parameters import observed_modes, split_modes
+from anharmonic.analysis.tilt_correlations import local_tilts, staggered_octahedra
+from anharmonic.analysis.tilts import TWICE_Q
 from anharmonic.conventions import KINETIC, VOIGT
 from anharmonic.crystal import Supercell
 from anharmonic.evaluation import Evaluator
 from anharmonic.potential.potential import precision
-from anharmonic.sampling.observables import Correlation, KineticStress, Observer, PotentialStress, axis_offsets
+from anharmonic.sampling.observables import (
+    Correlation,
+    KineticStress,
+    ModeAmplitudes,
+    Observer,
+    PotentialStress,
+    axis_offsets,
+)
 from anharmonic.sampling.site_moments import SiteMoments
 from anharmonic.sweep.samplers import layer_rotations
 
@@ -92,6 +102,38 @@ def test_correlation_of_a_tilted_crystal(springs):
     half = np.where(supercell.cells[:, 0] < 4, 1.0, -1.0)
     found = np.asarray(correlation(State(u * half, np.eye(3), u), None))[2]
     np.testing.assert_allclose(found / tangent, [1, 0.5, 0, -0.5, -1, 1, 1], atol=1e-4)
+
+
+def test_correlation_of_octahedra(springs):
+    """Of the tilts of whole octahedra with the signs of the modes; the mean over all offsets is the mode squared."""
+    supercell, modes = Supercell.from_matrix([4, 2, 2]), TiltModes.of_crystal(springs.crystal)
+    u = np.random.default_rng(3).normal(size=(5, 3, supercell.n_cells))
+    octahedra = staggered_octahedra(modes, supercell)
+    with precision("float64"):
+        correlation = Correlation.of_places(*octahedra, supercell, supercell.cells, "float64")
+        found = np.asarray(correlation(State(u, np.eye(3), u), None))
+    signs = (-1.0) ** (TWICE_Q @ supercell.cells.T)
+    local = np.tile(local_tilts(modes, supercell, u), (2, 1)) * signs
+    np.testing.assert_allclose(found[:, 0], (local**2).mean(axis=1), rtol=1e-10)
+    k = int(supercell.index(np.array([1, 0, 0])))
+    image = supercell.index(supercell.cells + [1, 0, 0])
+    np.testing.assert_allclose(found[:, k], (local * local[:, image]).mean(axis=1), rtol=1e-10)
+    np.testing.assert_allclose(found.mean(axis=1), np.tensordot(modes.projection(supercell), u, 3) ** 2, rtol=1e-9)
+
+
+def test_amplitudes_of_modes(springs):
+    """Those of the patterns themselves, for waves with one phase and with two."""
+    supercell = Supercell.from_matrix([4, 4, 2])
+    u = 0.1 * np.random.default_rng(2).normal(size=(5, 3, supercell.n_cells))
+    modes = observed_modes(springs.crystal, ["sites", "mode R T1g", "mode X", "mode 1/4 1/4 0 A1", "mode R"])
+    with precision("float64"):
+        found = np.asarray(ModeAmplitudes.of_modes(modes, supercell, "float64")(State(u, np.eye(3), u), None))
+    series = split_modes(modes, found[None])
+    assert list(series)[:2] == ["mode R T1g Br Eu", "mode X A1g Cs T1u"]
+    for mode, values in zip(modes, series.values(), strict=True):
+        expected = np.nan_to_num(mode.amplitudes(supercell, u)).reshape(1, -1)
+        fits = np.repeat(mode.star.fits(supercell), mode.shape[1])
+        np.testing.assert_allclose(values[:, fits], expected[:, fits], atol=1e-12)
 
 
 def test_observer_takes_functions_of_ones_own(springs, state):
