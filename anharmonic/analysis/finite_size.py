@@ -18,6 +18,9 @@ CONTINUOUS, FIRST_ORDER = 1.97, 3.0
 """Growth exponents of the susceptibility's peak: gamma/nu of Ising, XY and Heisenberg magnets in three dimensions
 (1.96 to 1.97; Pelissetto and Vicari, Phys. Rep. 368, 549 (2002)), and the dimension."""
 
+FADED = 0.1
+"""Cumulants that near to 0 or 1 are of a disordered or an ordered crystal, and alike for that reason."""
+
 SURE = 2.0
 """Standard errors from which on a difference is one."""
 
@@ -54,7 +57,9 @@ def crossing(small, large, name):
     """Temperature (K) at which the cumulant of an order parameter is the same in two supercells.
 
     Below it the larger supercell has the larger cumulant, above it the smaller one. Of several sign changes, which
-    noise makes where both cumulants are 0 or 1, the one is taken that parts the two signs best.
+    noise makes where both cumulants are 0 or 1, the one is taken that parts the two signs best. Where cumulants of both
+    run together over a range of temperatures, so that noise alone decides where they cross, it is the middle of the
+    range in which they differ by less than two standard errors, with a quarter of its width as the error.
 
     Parameters
     ----------
@@ -68,7 +73,23 @@ def crossing(small, large, name):
         Unknown where the cumulants do not cross within the temperatures of both.
     """
     grid, values = _common(small, large, f"cumulant {name}")
-    return _resolved(measured(lambda a, b: _sign_change(grid, b - a), *values), small, large)
+    found = measured(lambda a, b: _sign_change(grid, b - a), *values)
+    return _resolved(_within_doubt(grid, *values, found), small, large)
+
+
+def _within_doubt(grid, one, other, found):
+    """A crossing of two curves (1 + n_blocks, n), or the range around it in which they are too alike to tell."""
+    if not found.is_known:
+        return found
+    errors = np.hypot(jackknife_error(one[1:]), jackknife_error(other[1:]))
+    mean = (one[0] + other[0]) / 2
+    decided = (np.abs(one[0] - other[0]) > SURE * errors) | (mean < FADED) | (mean > 1 - FADED)
+    differ = np.flatnonzero(decided)
+    before, after = (differ[side(grid[differ], found.value)] for side in (np.less, np.greater))
+    low = grid[min(before.max() + 1, len(grid) - 1)] if len(before) else grid[0]
+    high = grid[max(after.min() - 1, 0)] if len(after) else grid[-1]
+    error = float(high - low) / (2 * SURE)
+    return Measured(float(low + high) / 2, error) if error > found.error else found
 
 
 def shift(small, middle, large, name):

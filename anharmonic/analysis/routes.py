@@ -36,14 +36,17 @@ B 65, 144520 (2002): nu = 0.711), or the dimension."""
 def transition(name, found):
     """Everything about the transition of one order parameter; None if it does not order within the temperatures.
 
+    Supercells count that were sampled on both sides of it: others may have been run for another transition.
+
     Parameters
     ----------
     name : str
     found : dict
         `Curves` by direction and number of cells.
     """
+    found = {way: {n: c for n, c in group.items() if orders(c, name)} for way, group in found.items()}
     by_size = found[ALL]
-    if not orders(by_size, name):
+    if not by_size:
         return None
     sizes = sorted(by_size)
     lengths = np.cbrt(sizes)
@@ -113,12 +116,11 @@ def _one_way(by_size, name):
     return peak(by_size[sizes[-1]], f"susceptibility {name}")[0] if sizes else Measured(np.nan, np.nan)
 
 
-def orders(by_size, name):
-    """Whether the cumulant of the largest supercell goes from above to below a half."""
-    largest = by_size[max(by_size)]
-    if f"cumulant {name}" not in largest.values:
+def orders(curve, name):
+    """Whether the cumulant of a supercell goes from above to below a half."""
+    if f"cumulant {name}" not in curve.values:
         return False
-    values = largest[f"cumulant {name}"]
+    values = curve[f"cumulant {name}"]
     return bool(values[: len(values) // 2].max() > HALF > values[len(values) // 2 :].min())
 
 

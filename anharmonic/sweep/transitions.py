@@ -100,7 +100,7 @@ def transitions(runs, on_curve=lambda done, total: None):
         "potential": potential_name(recorded[0].options),
         "runs": [_head(r) for r in recorded],
         "transitions": [t for name in names if (t := transition(name, found))],
-        "without": [name for name in names if not orders(found[ALL], name)],
+        "without": [name for name in names if not any(orders(c, name) for c in found[ALL].values())],
         "warnings": _warnings(recorded, found, states),
     }
     return TransitionReport(plain(record), dict(found))

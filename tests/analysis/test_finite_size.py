@@ -52,6 +52,17 @@ def test_cumulants_cross_at_the_transition(repetitions):
     assert not is_honest(scores([crossing(c[27], c[512], "m") for c in repetitions], T0 + 4.0))
 
 
+def test_cumulants_that_run_together_cross_anywhere(repetitions):
+    """Equal within their errors from 290 to 315 K, a crossing by noise at its end: the answer is the range."""
+    curve = repetitions[0][27]
+    t, rows = curve.temperatures, (-1.0) ** np.arange(len(curve.values["cumulant m"]))[:, None]
+    rows[0] = 0
+    apart = 0.01 * (np.clip(290 - t, 0, None) - np.clip(t - 315, 0, None)) + 0.001 * np.sign(314 - t)
+    small, large = (replace(curve, values={"cumulant m": x + 0.0004 * rows}) for x in (0.5 + 0 * t, 0.5 + apart))
+    found = crossing(small, large, "m")
+    assert found.value == pytest.approx(302.5, abs=1) and found.error == pytest.approx(6.25, abs=0.5)
+
+
 def test_crossings_do_not_move(repetitions):
     """The difference of two crossings is zero within its error, though both share a supercell."""
     assert is_honest(scores([shift(*(c[n] for n in SIZES), "m") for c in repetitions], 0.0))
