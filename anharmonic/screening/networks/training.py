@@ -1,11 +1,7 @@
-"""Training of networks in minibatches by AdamW, with early stopping, frozen parts and checkpoints."""
+"""Training of networks that predict properties, with early stopping, frozen parts and checkpoints."""
 
 import hashlib
-import time
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,8 +10,8 @@ import numpy as np
 import optax
 
 from anharmonic.screening.models.evaluation import split_groups
-from anharmonic.screening.networks.checkpoint import read_checkpoint, write_checkpoint
 from anharmonic.screening.networks.layers import Scaling
+from anharmonic.screening.networks.loop import Task, descend
 from anharmonic.screening.networks.trained import Ensemble, Trained, apply
 
 
@@ -54,19 +50,6 @@ class Training:
     patience: int = 1000
     seed: int = 0
     save_every: int = 10
-
-
-class _State(NamedTuple):
-    """All that changes while training; what a checkpoint holds."""
-
-    parameters: Any
-    optimiser: Any
-    best: Any
-    best_error: jax.Array
-    best_epoch: jax.Array
-    epoch: jax.Array
-    curve: jax.Array
-    seconds: jax.Array
 
 
 def trainable(model, frozen=None):
@@ -125,28 +108,12 @@ def train(model, samples, settings=None, frozen=None, checkpoint=None, on_epoch=
     offset, spread = np.nanmean(inside.targets, axis=0), np.nanstd(inside.targets, axis=0) + 1e-12
     judged = np.isfinite(outside.targets).any()
     data, check = (_arrays(part, offset, spread) for part in (inside, outside))
-    parameters, fixed = eqx.partition(model, trainable(model, frozen))
-    batch = min(settings.batch, len(inside))
-    optimiser = _optimiser(settings.learning_rate, settings.weight_decay, settings.epochs * (len(inside) // batch))
-    state = _begin(parameters, optimiser, settings.epochs)
-    origin = {"settings": asdict(settings), "begins with": _digest((model, samples.targets))}
-    if checkpoint is not None and Path(checkpoint).exists():
-        state = read_checkpoint(checkpoint, state, origin)
-    while int(state.epoch) < settings.epochs and int(state.epoch - state.best_epoch) < settings.patience:
-        begin, done = time.perf_counter(), int(state.epoch)
-        order = np.random.default_rng([settings.seed, done]).permutation(len(inside))
-        order = order[: len(inside) // batch * batch].reshape(-1, batch)
-        parameters, memory, loss = _epoch(
-            state.parameters, state.optimiser, fixed, data, order, optimiser.update, settings.naming
-        )
-        error = _error(eqx.combine(parameters, fixed), check) if judged else jnp.asarray(-float(done))
-        state = _next(state, parameters, memory, loss, error, time.perf_counter() - begin)
-        on_epoch(done + 1, np.asarray(state.curve[: done + 1]))
-        if checkpoint is not None and ((done + 1) % settings.save_every == 0 or done + 1 == settings.epochs):
-            write_checkpoint(checkpoint, state, origin)
-    best = eqx.combine(state.best, fixed)
-    curve = np.asarray(state.curve[: int(state.epoch)])
-    return Trained(best, offset, spread, curve, int(state.best_epoch), float(state.seconds))
+    task = Task(
+        _loss, settings.naming, lambda model, done: _error(model, check) if judged else jnp.asarray(-float(done))
+    )
+    origin = {"settings": asdict(settings), "begins with": digest((model, samples.targets))}
+    best, state = descend(model, trainable(model, frozen), data, task, settings, origin, checkpoint, on_epoch)
+    return Trained(best, offset, spread, np.asarray(state.curve), int(state.best_epoch), float(state.seconds))
 
 
 def train_ensemble(make, samples, settings, count, **options):
@@ -179,7 +146,7 @@ def _arrays(samples, offset, spread):
     return jax.tree.map(jnp.asarray, samples.inputs), targets, elements
 
 
-def _digest(tree):
+def digest(tree):
     """Of all arrays, 16 letters."""
     total = hashlib.sha256()
     for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array)):
@@ -187,62 +154,15 @@ def _digest(tree):
     return total.hexdigest()[:16]
 
 
-@cache
-def _optimiser(learning_rate, weight_decay, steps):
-    """AdamW; the same object for the same numbers, so that `_epoch` is compiled once."""
-    rate = optax.warmup_cosine_decay_schedule(0.0, learning_rate, max(steps // 20, 1), max(steps, 2))
-    return optax.adamw(rate, weight_decay=weight_decay)
-
-
-def _begin(parameters, optimiser, epochs):
-    zero = jnp.asarray(0)
-    curve = jnp.full((epochs, 2), jnp.nan)
-    memory = optimiser.init(parameters)
-    return _State(parameters, memory, parameters, jnp.asarray(jnp.inf), zero, zero, curve, jnp.asarray(0.0))
-
-
-def _next(state, parameters, memory, loss, error, seconds):
-    """The state after one more epoch."""
-    epoch = state.epoch + 1
-    curve = state.curve.at[state.epoch].set(jnp.stack([loss, error]))
-    found = state._replace(
-        parameters=parameters, optimiser=memory, epoch=epoch, curve=curve, seconds=state.seconds + seconds
-    )
-    better = bool(error < state.best_error)
-    return found._replace(best=parameters, best_error=error, best_epoch=epoch) if better else found
-
-
-def _loss(parameters, fixed, batch, naming):
+def _loss(model, batch, naming, key, share):
     """Mean absolute error of standardised targets, and cross entropy of the elements."""
     inputs, targets, elements = batch
-    values, logits = jax.vmap(eqx.combine(parameters, fixed))(inputs)
+    values, logits = jax.vmap(model)(inputs)
     known = jnp.isfinite(targets)
     loss = jnp.where(known, jnp.abs(values - jnp.where(known, targets, 0.0)), 0.0).sum() / jnp.maximum(known.sum(), 1)
-    if logits is None or elements is None:
-        return loss
-    named = optax.softmax_cross_entropy_with_integer_labels(logits, elements)
-    return loss + naming * named.sum(axis=-1).mean()
-
-
-def _epoch(parameters, memory, fixed, data, order, update, naming):
-    """Parameters and optimiser after the batches (steps, batch) of an epoch, and the mean loss.
-
-    A loop of steps, not a scan: inside of loops XLA's convolutions on CPUs take 17 times as long.
-    """
-    losses = []
-    for chosen in order:
-        parameters, memory, loss = _step(parameters, memory, fixed, data, chosen, update, naming)
-        losses.append(loss)
-    return parameters, memory, jnp.stack(losses).mean()
-
-
-@eqx.filter_jit
-def _step(parameters, memory, fixed, data, chosen, update, naming):
-    """Parameters and optimiser after one batch (batch,), and its loss."""
-    batch = jax.tree.map(lambda x: x[chosen], data)
-    loss, gradient = jax.value_and_grad(_loss)(parameters, fixed, batch, naming)
-    updates, memory = update(gradient, memory, parameters)
-    return optax.apply_updates(parameters, updates), memory, loss
+    if logits is not None and elements is not None:
+        loss += naming * optax.softmax_cross_entropy_with_integer_labels(logits, elements).sum(axis=-1).mean()
+    return loss, loss[None]
 
 
 def _error(model, data):
