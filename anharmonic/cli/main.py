@@ -34,6 +34,7 @@ from anharmonic.cli.screen.grid import grid
 from anharmonic.cli.screen.modulus import modulus
 from anharmonic.cli.screen.perovskite import perovskite
 from anharmonic.cli.screen.similar import similar
+from anharmonic.cli.screen.train_generator import train_generator
 from anharmonic.cli.select import select
 from anharmonic.cli.sweep import sweep
 from anharmonic.cli.thermo import thermo
@@ -59,7 +60,7 @@ GROUPS = {
     "screen": (
         "Screen compounds", "Compare crystals by structure and composition, and predict properties from similar ones.",
         {"grid": grid, "similar": similar, "modulus": modulus, "fingerprint": fingerprint,
-         "formation-energy": formation_energy, "perovskite": perovskite},
+         "formation-energy": formation_energy, "perovskite": perovskite, "train-generator": train_generator},
     ),
 }  # fmt: skip
 """Commands below a command: where it stands in the help, what it says there, its commands by name."""
@@ -155,7 +156,7 @@ def main(arguments=None):
 
 
 def _interrupted(arguments):
-    resumes = arguments and arguments[0] in RESUMABLE
+    resumes = arguments and (arguments[0] in RESUMABLE or arguments[:2] == ["screen", "train-generator"])
     _complain("interrupted" + ("; the same command goes on from the last checkpoint" if resumes else ""))
     return INTERRUPTED
 

@@ -1,8 +1,8 @@
-"""Figures of the generator of compounds: descriptors as images."""
+"""Figures of the generator of compounds: descriptors as images, and its training."""
 
 import numpy as np
 
-from anharmonic.interfaces.style import INK, PAGE, figure
+from anharmonic.interfaces.style import COLOURS, INK, MUTED, PAGE, figure
 
 DIRECT = 3
 """Columns of direct space."""
@@ -37,3 +37,50 @@ def draw_descriptor(array, image, names, path):
         right.imshow(0.5 + 0.5 * shown.T.reshape(image.shape), interpolation="nearest")
         right.set_xlabel("Rows, three to a pixel")
         right.set_ylabel("Columns")
+
+
+def draw_training(curve, columns, energies, predicted, divergences, path, threshold=-1.5):
+    """Learning curves (figure 3c), formation energies of the test (3a, 3b), and the use of the latent space.
+
+    Parameters
+    ----------
+    curve : ndarray, shape (epochs, n)
+        Terms of the training, then errors of what is held out.
+    columns : dict of str to (int, int or None)
+        By name, the columns of the training and of what is held out that a panel shows.
+    energies, predicted : ndarray, shape (n,)
+        eV/atom.
+    divergences : ndarray, shape (latent,)
+        Nats.
+    path : path-like
+    threshold : float
+        eV/atom, at or below which a compound counts as stable.
+    """
+    epochs = np.arange(1, len(curve) + 1)
+    with figure(path, PAGE, 4.6) as drawing:
+        panels = drawing.subplots(2, 3).ravel()
+        for axes, (name, (inside, outside)) in zip(panels, columns.items(), strict=False):
+            for column, label, colour in ((inside, "training", COLOURS[0]), (outside, "validation", COLOURS[1])):
+                if column is not None and np.isfinite(curve[:, column]).any():
+                    axes.plot(epochs, curve[:, column], color=colour, label=label)
+            axes.set(xlabel="Epoch", ylabel=name)
+            if curve[:, [c for c in (inside, outside) if c is not None]].min() > 0:
+                axes.set_yscale("log")
+            axes.legend()
+        _draw_energies(panels[4], energies, predicted, threshold)
+        panels[5].plot(np.arange(1, len(divergences) + 1), np.sort(divergences)[::-1], color=COLOURS[0])
+        panels[5].set(xlabel="Latent number, sorted", ylabel="Divergence (nats)", yscale="log")
+
+
+def _draw_energies(axes, energies, predicted, threshold):
+    """Predicted over true energies as a density, and the shares of each of the four cases."""
+    energies, predicted = np.asarray(energies), np.asarray(predicted)
+    ends = min(energies.min(), predicted.min()), max(energies.max(), predicted.max())
+    axes.hexbin(energies, predicted, gridsize=45, bins="log", cmap="viridis", mincnt=1, linewidths=0)
+    axes.plot(ends, ends, color=INK, lw=0.7)
+    axes.axvline(threshold, color=MUTED, lw=0.7, ls="--")
+    axes.axhline(threshold, color=MUTED, lw=0.7, ls="--")
+    axes.set(xlabel="Formation energy (eV / atom)", ylabel="Predicted (eV / atom)")
+    for right, above, place in ((0, 0, (0.04, 0.12)), (0, 1, (0.04, 0.92)), (1, 0, (0.7, 0.04)), (1, 1, (0.7, 0.92))):
+        share = np.mean(((energies > threshold) == right) & ((predicted > threshold) == above))
+        axes.text(*place, f"{100 * share:.1f} %", transform=axes.transAxes, va="top" if above else "bottom", fontsize=7)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import product
 
 import ase.io
 import h5py
@@ -270,3 +271,36 @@ def test_help_teaches(call):
     for command in ("grid", "similar", "modulus", "fingerprint", "formation-energy", "perovskite"):
         done = call("screen", command, "--help")
         assert done.code == 0 and f"anharmonic screen {command}" in done.out and np.char.count(done.out, "--") > 4
+
+
+def test_train_generator_goes_on(tmp_path, monkeypatch, call):
+    """Model, curve, figure and errors are there; what is done is not done again; what is wrong is said."""
+    monkeypatch.chdir(tmp_path)
+    with open("table.jsonl", "w", encoding="utf-8") as file:
+        for k, names in enumerate(product(("Na", "K", "Ca", "Sr", "Ba"), ("Ti", "Zr", "Nb"))):
+            places = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+            cell, energy = (np.eye(3) * (3.8 + 0.03 * k)).tolist(), -3 + 0.2 * k
+            record = {
+                "id": k,
+                "cell": cell,
+                "symbols": [*names, "O", "O", "O"],
+                "frac": places,
+                "e_form_eV_atom": energy,
+            }
+            file.write(json.dumps(record) + "\n")
+        file.write(json.dumps(record | {"id": "failed", "e_form_eV_atom": 25.0}) + "\n")
+    options = "table.jsonl", "--epochs", 2, "--batch", 4, "--out", "made"
+    done = call("screen", "train-generator", *options)
+    assert done.code == 0, done
+    assert "1 structures have no e_form_eV_atom between -6 and 6" in done.err and "epoch 2 of 2" in done.err
+    found = json.loads((tmp_path / "made" / "train-generator.json").read_text())
+    assert found["crystals"] == 15 and found["trained on"] == 12 and found["test"]["count"] == 3
+    assert len(found["divergences"]) == 256
+    rows = list(csv.DictReader((tmp_path / "made" / "train-generator.csv").open()))
+    assert len(rows) == 2 and "validation energy MAE" in rows[0]
+    assert (tmp_path / "made" / "train-generator.png").stat().st_size > 20_000
+    model = (tmp_path / "made" / "generator.model").read_bytes()
+    again = call("screen", "train-generator", *options)
+    assert again.code == 0 and (tmp_path / "made" / "generator.model").read_bytes() == model
+    assert call("screen", "train-generator", "table.jsonl", "--preset", "huge").code == 2
+    assert call("screen", "train-generator", *options[:2], 3, *options[3:]).code == 2

@@ -42,14 +42,33 @@ def read_checkpoint(path, like, origin):
         If the file is damaged or the state of another training.
     """
     with open(Path(path), "rb") as file:
-        try:
-            head = json.loads(file.readline())
-            known = head["format"] == FORMAT
-        except (ValueError, KeyError, TypeError) as error:
-            raise FileFormatError(f"{path} is no checkpoint of a training: {error}") from None
-        if not known or head["origin"] != origin:
-            raise FileFormatError(f"{path} is the checkpoint of another training: {head.get('origin')}")
+        head = _head(path, file)
+        if head["format"] != FORMAT or head["origin"] != origin:
+            raise FileFormatError(f"{path} is the checkpoint of another training: {head['origin']}")
         try:
             return eqx.tree_deserialise_leaves(file, like)
         except Exception as error:  # equinox raises whatever numpy does
             raise FileFormatError(f"{path} is damaged, or of another network: {error}") from None
+
+
+def origin_of(path):
+    """What a file was written with.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no checkpoint, or of another version.
+    """
+    with open(Path(path), "rb") as file:
+        head = _head(path, file)
+    if head["format"] != FORMAT:
+        raise FileFormatError(f"{path} has the format {head['format']!r}; {FORMAT!r} is expected")
+    return head["origin"]
+
+
+def _head(path, file):
+    try:
+        head = json.loads(file.readline())
+        return {"format": head["format"], "origin": head["origin"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileFormatError(f"{path} is no checkpoint of a training: {error}") from None

@@ -76,6 +76,7 @@ def descend(model, flags, data, task, settings, origin, checkpoint=None, on_epoc
     FileFormatError
         If the checkpoint is damaged or of another training.
     """
+    data = jax.tree.map(jnp.asarray, data)
     count = len(jax.tree.leaves(data)[0])
     batch = min(settings.batch, count)
     steps = count // batch
