@@ -273,6 +273,7 @@ def test_help_teaches(call):
         assert done.code == 0 and f"anharmonic screen {command}" in done.out and np.char.count(done.out, "--") > 4
 
 
+@pytest.mark.slow
 def test_train_generator_goes_on(tmp_path, monkeypatch, call):
     """Model, curve, figure and errors are there; what is done is not done again; what is wrong is said."""
     monkeypatch.chdir(tmp_path)

@@ -15,11 +15,11 @@ from scipy.integrate import quad
 from anharmonic.errors import AnharmonicError, FileFormatError
 from anharmonic.screening import Entry
 from anharmonic.screening.generator import layout
-from anharmonic.screening.generator.decoding import decode
 from anharmonic.screening.generator.descriptor import encode_all
 from anharmonic.screening.generator.evaluation import energy_errors, evaluate, reconstruction_errors
 from anharmonic.screening.generator.network import PRESETS, Sizes, TargetLearningVAE
 from anharmonic.screening.generator.objective import ERRORS, NOISE, TERMS, Weights, divergences, loss
+from anharmonic.screening.generator.properties import property_vectors
 from anharmonic.screening.generator.training import DEFAULT, Generator, train_generator
 from anharmonic.screening.models.evaluation import split_groups
 
@@ -122,7 +122,7 @@ def test_latent_numbers_are_sampled():
     found, batch, weights = eqx.filter_jit(loss), (images[:4], energies[:4]), Weights().arrays()
     for network, moved in ((model, True), (sharp, False)):
         first, again, other = (found(network, batch, weights, jax.random.key(k), 0.5)[1][1] for k in (0, 0, 1))
-        assert first == again and (abs(first - other) > 2e-3 * first) == moved
+        assert first == again and (abs(first - other) > 1e-4 * first) == moved
 
 
 def test_scalings_are_those_of_the_training():
@@ -185,23 +185,31 @@ def test_files(tmp_path):
         Generator.load(path)
 
 
-def test_crystals_are_learnt_by_heart():
-    """24 compounds come back with their elements and lattice, and their energies are known; no latent number is lost.
+BY_HEART = replace(DEFAULT, epochs=60, batch=8, learning_rate=1e-2, validation=0.0)
+WIDER = replace(SMALL, dense=48, latent=16)
 
-    The control: with a divergence that weighs a thousand times as much, and nothing free, all of them are.
+
+def test_crystals_are_learnt_by_heart():
+    """Most of 24 compounds come back, their energies are known, and no latent number is lost.
+
+    Of the mean of all images, 0.53 of the elements would be wrong, lattices by 0.13 A, and energies by 0.6 eV.
     """
     images, energies, groups = compounds()
-    settings = replace(DEFAULT, epochs=150, batch=8, learning_rate=4e-3, validation=0.0)
-    wide = replace(SMALL, dense=64)
-    done = train_generator(images, energies, groups, wide, settings=settings)
+    done = train_generator(images, energies, groups, WIDER, settings=BY_HEART)
     found, predicted, each = evaluate(done, images, energies)
-    assert found["elements"] < 0.05 and found["sites"] == 0 and found["number_of_atoms"] == 0 and found["valid"] > 0.9
-    assert found["lattice_mae"] < 0.1 and found["energy_mae"] < 0.15 and abs(predicted - energies).max() < 1
-    assert each.min() > 0.01
-    first = decode(done.decode(done.encode(images[:1])[0])[0])
-    assert set(first.elements) == {"Na", "Ti", "O"} and first.reciprocal < 0.3
-    off = train_generator(images, energies, groups, wide, Weights(beta=1000.0, free=0.0), replace(settings, epochs=60))
-    assert evaluate(off, images, energies)[2].max() < 0.01
+    assert found["elements"] < 0.2 and found["sites"] == 0 and found["number_of_atoms"] == 0
+    assert found["coordinates_mae"] < 0.03 and found["lattice_rmse"] < 0.2 and found["valid"] > 0.6
+    assert found["energy_mae"] < 0.1 and found["f1"] > 0.9 and abs(predicted - energies).mean() == found["energy_mae"]
+    assert each.min() > 0.5
+
+
+@pytest.mark.slow
+def test_a_heavy_divergence_empties_the_latent_space():
+    """The control: with a thousand times its weight, and nothing free, no latent number says anything."""
+    images, energies, groups = compounds()
+    off = train_generator(images, energies, groups, WIDER, Weights(beta=1000.0, free=0.0), BY_HEART)
+    found, _, each = evaluate(off, images, energies)
+    assert each.max() < 0.1 and found["elements"] > 0.4
 
 
 def test_errors_of_table_1():
@@ -211,6 +219,7 @@ def test_errors_of_table_1():
     assert not any(exact.values())
     arrays = layout.array(images).copy()
     arrays[0, layout.ROWS["elements"], 0] = np.eye(89)[40]
+    arrays[0, layout.ROWS["properties"], 0] = property_vectors()[40]
     arrays[1, layout.ROWS["sites"], :3][7] = [0, 0, 1]
     arrays[2, layout.ROWS["lattice"], :3] += 0.3
     arrays[3, layout.ROWS["coordinates"], :3][5:] = 7.0

@@ -1,7 +1,8 @@
 """From an array back to a crystal, with every reason why it may be none.
 
-Descriptors of crystals come back to rounding. What a network makes is never exact: elements and sites are the largest
-of their numbers, and the redundancy of the descriptor says how far it agrees with itself.
+Descriptors of crystals come back to rounding. What a network makes is never exact: of each site the largest number
+counts, elements are those whose one-hot vectors, of the element and of its thirteen properties, are nearest to what is
+written, and the redundancy of the descriptor says how far it agrees with itself.
 """
 
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def decode(image, reading="structure_factor"):
     direct = {name: array[rows, layout.DIRECT] for name, rows in layout.ROWS.items()}
     if not np.isfinite(array).all():
         return Decoded(None, (), ("a number is not finite",), 0.0, float("nan"))
-    places = direct["elements"].argmax(axis=0)
+    places = nearest_elements(direct["elements"], direct["properties"])
     numbers = property_table()[0][places]
     occupied = direct["sites"].sum(axis=1) > OCCUPIED
     rank = direct["sites"].argmax(axis=1)[occupied]
@@ -93,6 +94,23 @@ def decode(image, reading="structure_factor"):
         difference = _reciprocal_difference(array, atoms, rank, numbers, reading)
     symbols = tuple(chemical_symbols[number] for number in numbers)
     return Decoded(atoms, symbols, tuple(problems), _agreement(direct["properties"], places), difference)
+
+
+def nearest_elements(elements, properties):
+    """Elements whose one-hot vectors are nearest, by the sum of squares.
+
+    Parameters
+    ----------
+    elements : ndarray, shape (..., 89, 3)
+    properties : ndarray, shape (..., 130, 3)
+
+    Returns
+    -------
+    ndarray, shape (..., 3), int
+        Rows of `properties.property_table` of A, B and X.
+    """
+    vectors = property_vectors()
+    return (elements + vectors @ properties - 0.5 * vectors.sum(axis=1)[:, None]).argmax(axis=-2)
 
 
 def _composition_problems(numbers, occupied, rank, count):

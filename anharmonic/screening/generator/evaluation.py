@@ -4,7 +4,7 @@ import numpy as np
 
 from anharmonic.screening.extras import extra
 from anharmonic.screening.generator import layout
-from anharmonic.screening.generator.decoding import decode
+from anharmonic.screening.generator.decoding import decode, nearest_elements
 from anharmonic.screening.generator.objective import ALIVE, STABLE, divergences
 
 DECODED = 500
@@ -48,7 +48,7 @@ def reconstruction_errors(images, given):
     """
     true, back = ({n: layout.array(x)[:, r, layout.DIRECT] for n, r in layout.ROWS.items()} for x in (images, given))
     there = true["sites"].sum(axis=-1) > 0.5
-    names = true["elements"].argmax(axis=1) != back["elements"].argmax(axis=1)
+    names = true["elements"].argmax(axis=1) != nearest_elements(back["elements"], back["properties"])
     roles = true["sites"].argmax(axis=-1) != back["sites"].argmax(axis=-1)
     sites = (there != (back["sites"].sum(axis=-1) > 0.5)) | (there & roles)
     counts = [(part["count"].mean(axis=1) > 0.5).sum(axis=-1) for part in (true, back)]
