@@ -46,7 +46,7 @@ def draw_training(curve, columns, energies, predicted, divergences, path, thresh
     ----------
     curve : ndarray, shape (epochs, n)
         Terms of the training, then errors of what is held out.
-    columns : dict of str to (int, int or None)
+    columns : dict of str to (int or None, int)
         By name, the columns of the training and of what is held out that a panel shows.
     energies, predicted : ndarray, shape (n,)
         eV/atom.
@@ -64,9 +64,9 @@ def draw_training(curve, columns, energies, predicted, divergences, path, thresh
                 if column is not None and np.isfinite(curve[:, column]).any():
                     axes.plot(epochs, curve[:, column], color=colour, label=label)
             axes.set(xlabel="Epoch", ylabel=name)
-            if curve[:, [c for c in (inside, outside) if c is not None]].min() > 0:
+            if inside is not None:
                 axes.set_yscale("log")
-            axes.legend()
+                axes.legend()
         _draw_energies(panels[4], energies, predicted, threshold)
         panels[5].plot(np.arange(1, len(divergences) + 1), np.sort(divergences)[::-1], color=COLOURS[0])
         panels[5].set(xlabel="Latent number, sorted", ylabel="Divergence (nats)", yscale="log")
@@ -81,6 +81,7 @@ def _draw_energies(axes, energies, predicted, threshold):
     axes.axvline(threshold, color=MUTED, lw=0.7, ls="--")
     axes.axhline(threshold, color=MUTED, lw=0.7, ls="--")
     axes.set(xlabel="Formation energy (eV / atom)", ylabel="Predicted (eV / atom)")
-    for right, above, place in ((0, 0, (0.04, 0.12)), (0, 1, (0.04, 0.92)), (1, 0, (0.7, 0.04)), (1, 1, (0.7, 0.92))):
-        share = np.mean(((energies > threshold) == right) & ((predicted > threshold) == above))
-        axes.text(*place, f"{100 * share:.1f} %", transform=axes.transAxes, va="top" if above else "bottom", fontsize=7)
+    stable, said = energies <= threshold, predicted <= threshold
+    shares = [100 * np.mean((stable == one) & (said == other)) for one in (True, False) for other in (True, False)]
+    text = "stable: {:.1f} % found, {:.1f} % missed\nnot stable: {:.1f} % taken for it, {:.1f} % not".format(*shares)
+    axes.set_title(text, fontsize=6.5, color=MUTED)

@@ -12,8 +12,8 @@ Out = Annotated[
     Path, out_option("generator.model, training.state, train-generator.csv, train-generator.json, train-generator.png")
 ]
 PANELS = {
-    "Reconstruction (nats)": (1, 7), "Divergence (nats)": (2, 8), "Energy: loss (nats), MAE (eV / atom)": (4, 10),
-    "Stability: loss (nats), share wrong": (5, 11),
+    "Reconstruction (nats)": (1, 7), "Divergence (nats)": (2, 8), "Energy MAE, validation (eV / atom)": (None, 10),
+    "Misclassified, validation": (None, 11),
 }  # fmt: skip
 """Columns of the curve."""
 LARGEST = 6.0

@@ -1,8 +1,8 @@
 """From an array back to a crystal, with every reason why it may be none.
 
 Descriptors of crystals come back to rounding. What a network makes is never exact: of each site the largest number
-counts, elements are those whose one-hot vectors, of the element and of its thirteen properties, are nearest to what is
-written, and the redundancy of the descriptor says how far it agrees with itself.
+counts, elements are those whose one-hot vectors, of the element and of its thirteen properties, make the smallest angle
+with what is written, and the redundancy of the descriptor says how far it agrees with itself.
 """
 
 from dataclasses import dataclass
@@ -97,7 +97,10 @@ def decode(image, reading="structure_factor"):
 
 
 def nearest_elements(elements, properties):
-    """Elements whose one-hot vectors are nearest, by the sum of squares.
+    """Elements whose one-hot vectors, of the element and its properties as one, make the smallest angle with these.
+
+    The angle, not the distance: elements with a gap in the table have shorter vectors, and would be nearest to whatever
+    is not sure.
 
     Parameters
     ----------
@@ -110,7 +113,8 @@ def nearest_elements(elements, properties):
         Rows of `properties.property_table` of A, B and X.
     """
     vectors = property_vectors()
-    return (elements + vectors @ properties - 0.5 * vectors.sum(axis=1)[:, None]).argmax(axis=-2)
+    lengths = np.sqrt(1 + vectors.sum(axis=1))
+    return ((elements + vectors @ properties) / lengths[:, None]).argmax(axis=-2)
 
 
 def _composition_problems(numbers, occupied, rank, count):
