@@ -43,15 +43,16 @@ def transitions(
     """
     from anharmonic.cli.terminal import counting, show
     from anharmonic.potential import load
-    from anharmonic.sweep.potential_error import potential_errors
+    from anharmonic.sweep.potential_error import potential_errors, runs_with_snapshots
     from anharmonic.sweep.transitions import transitions as find
 
     model = load(potential) if potential else None
+    told = runs_with_snapshots(model, runs) if model else ()
     with counting("curves", quiet) as count:
         report = find(runs, count)
     if model:
         with counting("snapshots", quiet) as count:
-            report = report.with_errors(potential_errors(model, runs, report.temperatures, count))
+            report = report.with_errors(potential_errors(model, told, report.temperatures, count))
     folder = opt.output_folder(out)
     report.save(folder)
     report.plot(folder)

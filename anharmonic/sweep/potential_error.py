@@ -34,8 +34,8 @@ def potential_errors(potential, runs, transitions, on_frame=lambda done, total: 
     ----------
     potential : Potential
         That of the runs, with a posterior.
-    runs : sequence of path
-        Sweeps or exchanges. Those with snapshots count; of these the largest supercell.
+    runs : sequence of RecordedRun
+        Of `runs_with_snapshots`; the largest supercell counts.
     transitions : dict of float
         Temperature (K) by order parameter.
     on_frame : callable
@@ -46,39 +46,39 @@ def potential_errors(potential, runs, transitions, on_frame=lambda done, total: 
     dict of dict
         By order parameter: ``potential_K``, its error ``potential_error_K``, ``n_cells``, ``temperatures_K`` and
         ``n_snapshots``. What has too few snapshots near its transition is left out.
+    """
+    run = max(runs, key=lambda r: r.supercell.n_cells)
+    chosen = {name: _next_to(run, t) for name, t in transitions.items() if t is not None}
+    wanted = {id(p) for group in chosen.values() for p in group}
+    points = [p for p in run.points if id(p) in wanted]
+    samples = _sampled(potential, run, points, on_frame)
+    factor = potential.posterior.factor * potential.posterior.scales[KINDS.index("energy")]
+    return plain({name: _error(group, name, samples, factor, run) for name, group in chosen.items() if group})
+
+
+def runs_with_snapshots(potential, paths):
+    """The runs whose snapshots can tell the error of their potential.
 
     Raises
     ------
     AnharmonicError
         If the potential has no posterior, is not that of the runs, or no run has snapshots enough.
     """
-    posterior = potential.posterior
-    if posterior is None:
+    if potential.posterior is None:
         raise AnharmonicError(f"{potential.name} does not know its uncertainty: fit it again to have it")
-    recorded = [open_run(path) for path in runs]
-    _check_potential(potential, recorded)
-    recorded = [run for run in recorded if sum(len(p.frames) for p in run.points) >= FEWEST]
-    if not recorded:
+    recorded, given = [open_run(path) for path in paths], potential_digest(potential)
+    for run in recorded:
+        if run.options["potential"] != given:
+            raise AnharmonicError(
+                f"{run.folder} is a run of {run.options['potential']}, the potential given is {given}"
+            )
+    chosen = [run for run in recorded if sum(len(p.frames) for p in run.points) >= FEWEST]
+    if not chosen:
         raise AnharmonicError(
             f"the error of the potential takes {FEWEST} snapshots or more next to a transition: make a run with "
             "`--snapshots STEPS`"
         )
-    run = max(recorded, key=lambda r: r.supercell.n_cells)
-    chosen = {name: _next_to(run, t) for name, t in transitions.items() if t is not None}
-    points = [p for p in run.points if any(p in group for group in chosen.values())]
-    samples = _sampled(potential, run, points, on_frame)
-    factor = posterior.factor * posterior.scales[KINDS.index("energy")]
-    return plain({name: _error(group, name, samples, factor, run) for name, group in chosen.items() if group})
-
-
-def _check_potential(potential, runs):
-    """That of the runs, by its numbers."""
-    found = potential_digest(potential)
-    for run in runs:
-        if run.options["potential"] != found:
-            raise AnharmonicError(
-                f"{run.folder} is a run of {run.options['potential']}, the potential given is {found}"
-            )
+    return chosen
 
 
 def _next_to(run, temperature):

@@ -122,6 +122,7 @@ def test_refusals(call, springs, plain, runs, tmp_path):
     assert "a sweep or a replica exchange is wanted here" in refused(call, runs / "md")
     pressed = swept(call, springs, runs / "pressed", (2, 2, 2), "--pressure", 0.5, "--temperatures", "300,310")
     assert "pressures (GPa)" in refused(call, plain, pressed)
+    assert "does not know its uncertainty" in refused(call, plain, "--potential", springs)
 
 
 def refused(call, *paths):

@@ -12,8 +12,7 @@ from anharmonic.clusters import ClusterBasis
 from anharmonic.errors import AnharmonicError
 from anharmonic.potential.linear_weights import linear_weights, with_linear_weights
 from anharmonic.potential.posterior import Posterior
-from anharmonic.sweep.potential_error import potential_errors
-from anharmonic.sweep.recorded import open_run
+from anharmonic.sweep.potential_error import potential_errors, runs_with_snapshots
 
 SCALES = np.array([0.5, 2.0, 1.5])
 TEMPERATURES = [150, 200, 250, 300]
@@ -40,9 +39,10 @@ def run(salt, tmp_path_factory):
 
 def test_equals_energies_of_members(salt, run):
     """Two members, one along each direction: the differences of their energies, frame by frame."""
-    found = potential_errors(salt, [run], {"strain Eg": 210.0})["strain Eg"]
+    known = runs_with_snapshots(salt, [run])
+    found = potential_errors(salt, known, {"strain Eg": 210.0})["strain Eg"]
     assert found["temperatures_K"] == [150.0, 200.0, 250.0] and found["n_snapshots"] == 96 and found["n_cells"] == 8
-    opened = open_run(run)
+    opened = known[0]
     mean = np.concatenate(linear_weights(salt.model, last_layers=True))
     members = [
         salt.with_model(with_linear_weights(salt.model, mean + SCALES[0] * d, last_layers=True), "member")
@@ -68,12 +68,12 @@ def test_equals_energies_of_members(salt, run):
 def test_refusals(salt, run, tmp_path):
     """No posterior, another potential; runs without snapshots."""
     with pytest.raises(AnharmonicError, match="does not know its uncertainty"):
-        potential_errors(replace(salt, posterior=None), [run], {})
+        runs_with_snapshots(replace(salt, posterior=None), [run])
     weights = np.concatenate(linear_weights(salt.model, last_layers=True))
     other = salt.with_model(with_linear_weights(salt.model, 2 * weights, last_layers=True), "other")
     with pytest.raises(AnharmonicError, match=r"is a run of salt .* given is other"):
-        potential_errors(other, [run], {})
+        runs_with_snapshots(other, [run])
     file = tmp_path / "run.h5"
     ah.sweep(salt, supercell=[2, 2, 2], temperatures=[200, 300], equilibration=200, production=400, file=file)
     with pytest.raises(AnharmonicError, match="--snapshots"):
-        potential_errors(salt, [file], {})
+        runs_with_snapshots(salt, [file])
