@@ -15,7 +15,7 @@ STEP = 1e-5
 MODES = strain_modes("full")
 
 
-@pytest.fixture(scope="module", params=["polynomial", "cluster", "site"])
+@pytest.fixture(scope="module", params=["polynomial", pytest.param("cluster", marks=pytest.mark.slow), "site"])
 def potential(request):
     """Pairs and octahedra: the ladder of the latter has a derivative of its own."""
     basis = ah.ClusterBasis(builders.perovskite(), pairs=2, polyhedra=["octahedron"], order=2)

@@ -18,7 +18,7 @@ from anharmonic.sampling.monte_carlo import HybridMoves, SequentialMoves, SiteMo
 AXIS = np.linspace(-1.3, 1.3, 261)
 BATHS = [m for m in DYNAMICS if "piston" in m]
 """Every thermostat once; with a fixed cell the barostat has nothing to do."""
-QUICK = ["bussi, rescaling", "sites", "sequential"]
+QUICK = ["sites", "sequential"]
 """Methods tried in every run of the tests; the others belong to the slow ones."""
 MOVES = {
     "sites": lambda system, *cell: [SiteMoves.create(system.caged, system.supercell)],

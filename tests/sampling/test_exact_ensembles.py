@@ -120,7 +120,7 @@ def image_springs():
     return ImageSprings()
 
 
-@pytest.mark.parametrize("method", PRESSED)
+@pytest.mark.parametrize("method", slow_but(PRESSED[:1], PRESSED))
 def test_isotropic_cell_under_pressure(image_springs, method):
     """The density of the cell's one degree of freedom, and the energies given it."""
     pressure, supercell = 0.3 * GPA, image_springs.supercell
@@ -179,7 +179,9 @@ def test_a_barostat_without_noise_is_caught(image_springs, barostat):
 TENSION = GPA * np.array([[0.3, 0.15, -0.2], [0.15, -0.1, 0.25], [-0.2, 0.25, -0.2]])
 
 
-@pytest.mark.parametrize("tension", [np.zeros((3, 3)), TENSION], ids=["pressure", "shear"])
+@pytest.mark.parametrize(
+    "tension", [pytest.param(np.zeros((3, 3)), marks=pytest.mark.slow), TENSION], ids=["pressure", "shear"]
+)
 @pytest.mark.parametrize("method", PRESSED)
 def test_full_cell(image_springs, method, tension):
     """Means and variances of all six components and of the volume, against importance sampling."""
