@@ -38,9 +38,8 @@ def off_centre(configuration, position_error=None):
     error = np.zeros_like(u) if position_error is None else np.asarray(position_error)
     found = []
     for members in crystal.site_classes:
-        away, variance = [], []
-        for site in members:
-            shell = coordination(crystal, site)
+        away, variance, shells = [], [], [coordination(crystal, site) for site in members]
+        for site, shell in zip(members, shells, strict=True):
             cells = [supercell.index(supercell.cells + offset) for _, offset in shell]
             around = [(u[s][:, k], error[s][:, k]) for (s, _), k in zip(shell, cells, strict=True)]
             away.append(configuration.deformation @ (u[site] - np.mean([x for x, _ in around], axis=0)))
@@ -49,7 +48,7 @@ def off_centre(configuration, position_error=None):
         found.append({
             "species": crystal.species[members[0]],
             "site": members[0],
-            "neighbours": len(coordination(crystal, members[0])),
+            "neighbours": len(shells[0]),
             "off_centre_A": float(np.sqrt(squares.mean())),
             "off_centre_error_A": float(np.sqrt(np.array(variance).sum(axis=1).mean())),
         })  # fmt: skip

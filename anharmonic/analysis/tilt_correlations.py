@@ -68,7 +68,6 @@ def tilt_correlations(series, offsets, commensurate):
     error, square = mean.copy(), np.full(3, np.nan)
     for axis in range(3):
         kind = next((k for k in (0, 1) if commensurate[axis + 3 * k]), None)
-        kind = next((k for k in (0, 1) if commensurate[axis + 3 * k]), None)
         if kind is None or not series[:, axis + 3 * kind, 0].any():
             continue
         own = series[:, axis + 3 * kind]

@@ -101,6 +101,10 @@ class TiltModes:
         patterns = self.patterns(supercell)
         return patterns / (patterns**2).sum((1, 2, 3), keepdims=True)
 
+    def tangents(self, supercell, displacements):
+        """Tangents (..., 6) of the tilts of u (..., n_sites, 3, n_cells), in the order of `projection`."""
+        return np.tensordot(np.asarray(displacements, float), self.projection(supercell), ([-3, -2, -1], [1, 2, 3]))
+
     def octahedra(self, supercell):
         """Linear map from the displacements of its six vertices to the tilts of each octahedron.
 

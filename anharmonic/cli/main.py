@@ -65,7 +65,7 @@ GROUPS = {
 }  # fmt: skip
 """Commands below a command: where it stands in the help, what it says there, its commands by name."""
 
-RESUMABLE = ("sweep", "exchange", "md", "mc", "phonons", "select", "learn", "free-energy")
+RESUMABLE = "sweep", "exchange", "md", "mc", "phonons", "select", "learn", "free-energy", "screen train-generator"
 
 
 def _reflowed(docstring):
@@ -156,7 +156,7 @@ def main(arguments=None):
 
 
 def _interrupted(arguments):
-    resumes = arguments and (arguments[0] in RESUMABLE or arguments[:2] == ["screen", "train-generator"])
+    resumes = any(arguments[: len(words)] == words for words in map(str.split, RESUMABLE))
     _complain("interrupted" + ("; the same command goes on from the last checkpoint" if resumes else ""))
     return INTERRUPTED
 

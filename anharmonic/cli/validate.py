@@ -100,7 +100,7 @@ def phase_table(potential):
         row = [name, symbol, f"{1000 * energy:.2f}"]
         row += [f"{length:.4f}" for length in lattice_parameters(potential.crystal, state.deformation)]
         if modes is not None:
-            tilts = abs(angles((modes.projection(state.supercell) * state.displacements).sum((1, 2, 3))))
+            tilts = abs(angles(modes.tangents(state.supercell, state.displacements)))
             row += [" ".join(f"{t:.1f}" for t in tilts[:3]), " ".join(f"{t:.1f}" for t in tilts[3:])]
         rows.append(row)
     columns = ["<phase", "<space group", "energy\nmeV/cell", "a\nÅ", "b\nÅ", "c\nÅ"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from anharmonic.analysis import TiltModes
-from anharmonic.analysis.displacement_modes import DisplacementMode, displacement_modes
+from anharmonic.analysis.displacement_modes import DisplacementMode, decompose
 from anharmonic.analysis.order_parameters import order_parameters
 from anharmonic.analysis.tilts import angles
 from anharmonic.analysis.wave_vectors import fractions, read_wave_vector, star_of, stars_of
@@ -97,13 +97,13 @@ def distortion(configuration: Configuration, name="", wave_vectors=None, positio
     crystal, supercell, u = configuration.crystal, configuration.supercell, configuration.displacements
     error = np.zeros_like(u) if position_error is None else position_error
     found = []
-    for mode in (m for star in _stars(crystal, supercell, wave_vectors) for m in displacement_modes(crystal, star)):
+    for mode, values in decompose(configuration, _stars(crystal, supercell, wave_vectors)):
         variance = np.tensordot(mode.projection(supercell) ** 2, error**2, 3).reshape(mode.shape)
-        found.append(Amplitudes(mode, mode.amplitudes(supercell, u), np.sqrt(variance)))
+        found.append(Amplitudes(mode, values, np.sqrt(variance)))
     strains = order_parameters(crystal, configuration.deformation[None])
     tilt_modes, tilts = TiltModes.of_crystal(crystal), None
     if tilt_modes is not None:
-        tilts = angles((tilt_modes.projection(supercell) * u).sum((1, 2, 3))).reshape(2, 3)
+        tilts = angles(tilt_modes.tangents(supercell, u)).reshape(2, 3)
     strains = {label.removeprefix("strain "): values[0] for label, values in strains.items()}
     return Distortion(name, tuple(found), strains, float(np.linalg.det(configuration.deformation)), tilts)
 

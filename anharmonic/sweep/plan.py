@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from anharmonic.analysis.order_parameters import MODE
 from anharmonic.conventions import GPA, from_voigt
 from anharmonic.errors import AnharmonicError
 from anharmonic.sampling.conditions import split_stress
@@ -13,8 +14,6 @@ from anharmonic.sweep.precision import check_precisions
 METHODS, DIRECTIONS = ("md", "mc"), ("heating", "cooling", "both")
 THERMOSTATS, BAROSTATS = ("langevin", "bussi", "nose-hoover"), ("piston", "cell-rescaling")
 OBSERVABLES = ("stress", "correlation", "sites")
-MODE = "mode"
-"""What the names of displacement modes begin with; their wave vector, and an irrep if need be, follow."""
 STRIDE = {"md": 20, "mc": 4}
 CHUNK = 10
 LENGTHS = {"md": (4000, 8000), "mc": (800, 1600)}
@@ -203,10 +202,10 @@ class SweepPlan(ChunkedPlan):
 
 def _observable(name):
     """Name of an observable, single spaces between its words."""
-    words = str(name).split()
-    if words[:1] == [MODE] and len(words) > 1:
-        return " ".join(words)
-    return one_of("observables", name, (*OBSERVABLES, f"{MODE} WAVE-VECTOR"))
+    words = " ".join(str(name).split())
+    if words.startswith(MODE):
+        return words
+    return one_of("observables", name, (*OBSERVABLES, f"{MODE}WAVE-VECTOR"))
 
 
 def one_of(what, name, known):

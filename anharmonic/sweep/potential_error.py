@@ -91,27 +91,32 @@ def _next_to(run, temperature):
 
 def _sampled(potential, run, points, on_frame):
     """Order parameters, enthalpy and slopes of all snapshots, by point."""
-    modes, crystal = TiltModes.of_crystal(run.crystal), run.crystal
-    projection = None if modes is None else modes.projection(run.supercell)
-    displaced = observed_modes(crystal, run.plan.observe)
     derivatives = _Derivatives(potential, run.supercell)
     total, done, found = sum(len(p.frames) for p in points), 0, {}
     for point in points:
-        slopes, enthalpy, order = [], [], []
-        for k in point.frames:
+        frames = [run.snapshots[k] for k in point.frames]
+        u, deformation = (np.array([getattr(f, x) for f in frames], float) for x in ("displacements", "deformation"))
+        slopes = []
+        for state in zip(u, deformation, strict=True):
             on_frame(done, total)
-            frame, done = run.snapshots[k], done + 1
-            u, deformation = frame.displacements.astype(float), frame.deformation.astype(float)
-            slopes.append(derivatives(u, deformation))
-            tangents = None if modes is None else np.einsum("ksac,sac->k", projection, u)[None]
-            amplitudes = [np.ravel(mode.amplitudes(run.supercell, u)) for mode in displaced]
-            known = np.concatenate(amplitudes)[None] if displaced else None
-            series = order_parameters(crystal, deformation[None], tangents, modes, run.supercell, known, displaced)
-            order.append({name: float(values[0] @ values[0]) for name, values in series.items()})
-            enthalpy.append(frame.energy + run.volume * point.work(deformation))
-        found[id(point)] = order, np.array(enthalpy), np.array(slopes)
+            slopes.append(derivatives(*state))
+            done += 1
+        enthalpy = np.array([f.energy for f in frames]) + run.volume * point.work(deformation)
+        found[id(point)] = _squares(run, u, deformation), enthalpy, np.array(slopes)
     on_frame(total, total)
     return found
+
+
+def _squares(run, displacements, deformation):
+    """Squared lengths (n_frames,) of the order parameters, by name."""
+    modes, supercell = TiltModes.of_crystal(run.crystal), run.supercell
+    tangents = None if modes is None else modes.tangents(supercell, displacements)
+    displaced, amplitudes = observed_modes(run.crystal, run.plan.observe), None
+    if displaced:
+        parts = [mode.amplitudes(supercell, displacements).reshape(len(displacements), -1) for mode in displaced]
+        amplitudes = np.concatenate(parts, axis=1)
+    series = order_parameters(run.crystal, deformation, tangents, modes, supercell, amplitudes, displaced)
+    return {name: (values**2).sum(axis=1) for name, values in series.items()}
 
 
 class _Derivatives:
@@ -139,7 +144,7 @@ def _by_weights(lattice, weights, *state):
 
 def _error(points, name, samples, factor, run):
     """The record of one order parameter."""
-    squares = np.concatenate([[one[name] for one in samples[id(p)][0]] for p in points])
+    squares = np.concatenate([samples[id(p)][0][name] for p in points])
     enthalpy, slopes = (np.concatenate([samples[id(p)][k] for p in points]) for k in (1, 2))
     temperatures = np.concatenate([np.full(len(p.frames), p.temperature) for p in points])
     deviation, error = temperature_deviation(temperature_slopes(squares, enthalpy, slopes, temperatures), factor)

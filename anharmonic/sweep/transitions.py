@@ -9,7 +9,7 @@ import numpy as np
 from anharmonic.analysis import TiltModes
 from anharmonic.analysis.curves import BLOCKS, State, curves
 from anharmonic.analysis.order_parameters import observed_modes, order_parameters
-from anharmonic.analysis.routes import ALL, orders, transition
+from anharmonic.analysis.routes import ALL, transition
 from anharmonic.analysis.statistics import SHORT, correlation_time
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import write_csv, write_json
@@ -95,12 +95,12 @@ def transitions(runs, on_curve=lambda done, total: None):
         on_curve(done, len(jobs))
         found[way][n] = curves(states[way][n], n)
     on_curve(len(jobs), len(jobs))
-    names = _names(states[ALL])
+    made = {name: transition(name, found) for name in _names(states[ALL])}
     record = {
         "potential": potential_name(recorded[0].options),
         "runs": [_head(r) for r in recorded],
-        "transitions": [t for name in names if (t := transition(name, found))],
-        "without": [name for name in names if not any(orders(c, name) for c in found[ALL].values())],
+        "transitions": [t for t in made.values() if t],
+        "without": [name for name, t in made.items() if not t],
         "warnings": _warnings(recorded, found, states),
     }
     return TransitionReport(plain(record), dict(found))
