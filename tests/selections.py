@@ -34,7 +34,7 @@ cell = [5.87, 5.87, 5.87]
 species = ["Cs", "Pb", "Br", "Br", "Br"]
 positions = {np.array([[0.5] * 3, [0] * 3, [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]]).tolist()}
 [data]
-paths = "{labels}"
+paths = "LABELS"
 [selection]
 orders = [2]
 architectures = ["cluster", "site"]
@@ -54,5 +54,5 @@ hidden = [2]
         assert old in text
         text = text.replace(old, new)
     path = folder / "select.toml"
-    path.write_text(text)
+    path.write_text(text.replace("LABELS", str(labels)))
     return path
