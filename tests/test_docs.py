@@ -1,0 +1,41 @@
+"""The pages of docs/ as a site: every link and every name in it is there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_every_page_is_in_the_menu(site):
+    """What is written can be found from every page."""
+    home = (site / "index.html").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        place = page.relative_to(ROOT / "docs").with_suffix("").as_posix().removesuffix("index")
+        assert f'href="{place}{"" if place.endswith("/") else "/"}"' in home or place == "", f"{page} is in no menu"
+
+
+def test_python_pages_have_signatures_and_units(site):
+    """Docstrings are read as what they are: parameters, units and errors."""
+    page = (site / "api" / "potential" / "index.html").read_text(encoding="utf-8")
+    for word in ("anharmonic.potential.load", "Parameters:", "Raises:", "FileFormatError"):
+        assert word in page
+
+
+def test_nothing_is_fetched_from_elsewhere(site):
+    """Pages open without a network."""
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for part in ('src="http', 'rel="stylesheet" href="http'):
+            assert part not in text, f"{page.relative_to(site)} loads something: {part}"
