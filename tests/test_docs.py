@@ -1,7 +1,9 @@
 """The pages of docs/ as a site: every link and every name in it is there."""
 
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,18 @@ def test_nothing_is_fetched_from_elsewhere(site):
         text = page.read_text(encoding="utf-8")
         for part in ('src="http', 'rel="stylesheet" href="http'):
             assert part not in text, f"{page.relative_to(site)} loads something: {part}"
+
+
+def test_equations_stand_beside_code_that_is_there():
+    """Modules that the theory names exist; a name that does not is noticed."""
+    names = re.findall(r"`([a-z_]+(?:\.[a-z_]+)+|[a-z_]+)`", (ROOT / "docs" / "theory.md").read_text(encoding="utf-8"))
+    assert len(names) > 20
+    for name in names:
+        assert find_spec(f"anharmonic.{name}") is not None, name
+    assert find_spec("anharmonic.potential.nothing") is None
+
+
+def test_equations_are_drawn_without_scripts(site):
+    page = (site / "theory" / "index.html").read_text(encoding="utf-8")
+    assert page.count('display="block"') > 15
+    assert "$$" not in page and 'mathvariant="bold' not in page
