@@ -163,7 +163,10 @@ def test_folds_see_nothing_of_what_they_hold_out(model, dataset, labels_file, tm
 
 def test_energies_alone(dataset, labels_file, tmp_path):
     """Without weights of forces and stresses nothing of them is kept; energies are those of the whole design."""
-    changes = ("weights = { energy = 0.1 }", "weights = { energy = 0.1, forces = 0.0, stress = 0.0 }"), ("iterations = 8", "iterations = 3")
+    changes = (
+        ("weights = { energy = 0.1 }", "weights = { energy = 0.1, forces = 0.0, stress = 0.0 }"),
+        ("iterations = 8", "iterations = 3"),
+    )
     plan = SelectionPlan.read(write_select_toml(tmp_path, labels_file, *changes))
     rows = Selection.of_plan(plan).cross_validate(tmp_path)
     assert all(row["validation"]["forces_rmse"] is None and row["validation"]["energy_rmse"] > 0 for row in rows)
