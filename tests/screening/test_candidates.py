@@ -44,7 +44,7 @@ HEXAGONAL = crystal(
 )  # fmt: skip
 DELTA = crystal(
     ["Cs", "Pb", "I", "I", "I"],
-    [(0.416, 0.25, 0.829), (0.1602, 0.25, 0.0622), (0.3356, 0.25, 0.1221), (0.0323, 0.25, 0.8863), (0.837, 0.25, 0.7889)],
+    [(0.416, 0.25, 0.829), (0.160, 0.25, 0.062), (0.336, 0.25, 0.122), (0.032, 0.25, 0.886), (0.837, 0.25, 0.789)],
     spacegroup=62, cellpar=[10.46, 4.80, 17.78, 90, 90, 90],
 )  # fmt: skip
 """Yellow CsPbI3 (NH4CdCl3 type), chains of octahedra that share edges."""
@@ -156,7 +156,7 @@ def test_charges_that_do_not_cancel_or_are_on_the_wrong_element():
     neutral, order = charge_verdicts(ions("K Rb O"))
     assert neutral.passed is False and "their sum should be +6" in neutral.words and order.passed is None
     metal, _ = charge_verdicts(ions("Ga O Pd"))
-    assert metal.passed is False and "no usual oxidation states" in metal.words
+    assert metal.passed is False and "no oxidation states" in metal.words
     neutral, order = charge_verdicts(ions("Cl Pb I"))
     assert not (neutral.passed and order.passed)
     _, order = charge_verdicts(ions("Au Pt H"))
@@ -165,7 +165,7 @@ def test_charges_that_do_not_cancel_or_are_on_the_wrong_element():
 
 def test_factors_say_which_limit_is_broken():
     assert factor_verdict(ions("Ca Ti O")).passed
-    small = factor_verdict(ions("Mg Sr O"))
+    small = factor_verdict(ions("Li Ta O"))
     assert small.passed is False and "(TL)" in small.words
     assert factor_verdict(ions("Al Pt Ti")).passed is None
 
@@ -182,8 +182,6 @@ def test_contacts_see_images_and_radii():
 
 def test_expected_lengths_of_known_perovskites():
     """Within 2 % of experiment, and the strain is that of the cell."""
-    structures = {perovskite(3.905): ions("Sr Ti O"), perovskite(4.99, "RbCaF3"): ions("Rb Ca F")} if False else {}
-    assert structures == {}
     expected = expected_lengths([ions("Sr Ti O"), ions("Ba Zr O"), ions("Sr Ti O")])
     assert len(expected) == 2
     assert strain(perovskite(), expected[ions("Sr Ti O")][0]) == pytest.approx(0, abs=0.02)

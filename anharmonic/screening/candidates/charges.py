@@ -1,7 +1,7 @@
 """Whether charges of the elements can cancel, and whether they are on the elements that want them.
 
-Charges of a usual compound ABX3 are those of `perovskites.radii.oxidation_states`: X with its usual charge, A and B with
-any that the ICSD knows. Where X is no usual anion, as in inverse perovskites (Ca3SnO), pymatgen guesses from the
+Charges of a usual compound ABX3 are those of `perovskites.radii.oxidation_states`: X with its usual charge, A and B
+with any that the ICSD knows. Where X is no usual anion, as in inverse perovskites (Ca3SnO), pymatgen guesses from the
 oxidation states of all elements (Ong et al., Comput. Mater. Sci. 68, 314 (2013)).
 """
 
@@ -75,7 +75,7 @@ def _guess(found):
     for rare in (False, True):
         for guess in composition.oxi_state_guesses(all_oxi_states=rare):
             states = [guess[symbol] for symbol in symbols]
-            if all(abs(q - round(q)) < WHOLE for q in states):
+            if all(abs(q - round(q)) < WHOLE and round(q) for q in states):
                 return tuple(round(q) for q in states)
     a, b, x = symbols
     raise AnharmonicError(f"no oxidation states of {a}, {b} and {x} make {a}{b}{x}3 neutral")
