@@ -165,7 +165,7 @@ def test_charges_that_do_not_cancel_or_are_on_the_wrong_element():
 
 def test_factors_say_which_limit_is_broken():
     assert factor_verdict(ions("Ca Ti O")).passed
-    small = factor_verdict(ions("Li Ta O"))
+    small = factor_verdict(ions("Be Zr O"))
     assert small.passed is False and "(TL)" in small.words
     assert factor_verdict(ions("Al Pt Ti")).passed is None
 

@@ -4,6 +4,9 @@ from anharmonic.screening.candidates.verdict import Verdict
 from anharmonic.screening.formation.compounds import compounds
 from anharmonic.screening.formation.predictor import shipped
 
+STRAINED = "not relaxed?"
+"""The doubt of the predictor that the screen of volumes has as well."""
+
 
 def predictions(entries, predictor=None, on_done=None):
     """Predicted formation energies.
@@ -39,4 +42,4 @@ def energy_verdict(found, settings):
         return Verdict(False, f"{words}; at most {settings.most_energy:g} is expected", value)
     if target is not None and window is not None and abs(value - target) > window:
         return Verdict(False, f"{words}; {target:g} within {window:g} is expected", value)
-    return Verdict(True, words, value, "; ".join(found.doubts))
+    return Verdict(True, words, value, "; ".join(doubt for doubt in found.doubts if not doubt.startswith(STRAINED)))

@@ -76,6 +76,11 @@ class Screened:
         return tuple(chemical_symbols[number] for number in self.roles or ())
 
     @property
+    def compound(self):
+        """The formula in the order A, B, X; as it is for what is no ABX3."""
+        return "{}{}{}3".format(*self.symbols) if self.roles else self.formula
+
+    @property
     def rank(self):
         """What candidates are ordered by, ascending: eV/atom; infinite where they fail or no energy is known."""
         if not self.passed or self.prediction is None:

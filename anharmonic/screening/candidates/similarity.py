@@ -3,7 +3,7 @@
 Both are scaled to a volume of 1 for each formula unit. For every kind of pair (A-X, B-X, A-B, B-A, A-A, B-B, X-X) the
 sorted distances from each site to its nearest atoms of the other kind are averaged over equal shares of the sites: a
 GRID by kind of pair. The distance of two crystals is the earth mover's, averaged over ranks and kinds of pairs. Its
-unit is the edge of the cube that a formula unit fills: by what share of the lattice constant neighbours have to be moved.
+unit is the edge of the cube that a formula unit fills: by what share of the lattice constant neighbours are moved.
 The paper compares atomic coordinates, which depend on the cell that is chosen; it does not say how.
 """
 
