@@ -1,13 +1,17 @@
 """Screens of candidates: each against known crystals, all together, and the command."""
 
+import csv
+import json
 from pathlib import Path
 
+import ase.io
 import numpy as np
 import pytest
 from ase.data import atomic_numbers
 from ase.spacegroup import crystal
 from crystals import other_cells, perovskite
 
+from anharmonic.cli.main import main
 from anharmonic.errors import AnharmonicError
 from anharmonic.screening import Entry, describe
 from anharmonic.screening.candidates.charges import charge_verdicts, charges
@@ -21,8 +25,11 @@ from anharmonic.screening.candidates.settings import SCREENS, ScreenSettings
 from anharmonic.screening.candidates.similarity import similarity
 from anharmonic.screening.candidates.sizes import closest_contact, expected_lengths, strain
 from anharmonic.screening.candidates.standards import standards
+from anharmonic.screening.generator.decoding import decode
+from anharmonic.screening.generator.descriptor import encode
 from anharmonic.screening.perovskites.coordination import coordination
 from anharmonic.screening.perovskites.roles import Roles, roles
+from anharmonic.screening.reading import read_entries
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "structures"
 PNMA = {
@@ -344,3 +351,93 @@ def replaced(entry):
 
 def test_nothing_to_screen():
     assert screen([]) == [] and funnel([], 3) == {"generated": 3}
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """The command in a folder with a perovskite, an ilmenite and a salt; the compound is in a table of known ones."""
+    for name, atoms in (("BaZrO3", perovskite(4.19, "BaZrO3")), ("ilmenite", ILMENITE)):
+        ase.io.write(tmp_path / f"{name}.cif", atoms)
+    ase.io.write(tmp_path / "known.cif", perovskite(4.1, "BaZrO3"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = main(["screen", "candidates", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_command(call, tmp_path):
+    """A row for each with reasons, CIF files of those that pass in the order of their rank, a figure."""
+    code, out, _ = call("BaZrO3.cif", "ilmenite.cif", "--target-energy", "-3", "--out", "found")
+    assert code == 0 and "Left after each stage" in out and "ilmenite (FeTiO3) fails: coordination" in out
+    with open(tmp_path / "found" / "candidates.csv", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert (first["name"], first["rank"], first["reasons"]) == ("BaZrO3", "1", "")
+    assert second["passed"] == "no" and second["rank"] == "" and "similarity" in second["reasons"]
+    assert float(first["energy_eV_atom"]) < -3 and second["energy"].startswith("not run")
+    (written,) = (tmp_path / "found" / "passed").iterdir()
+    assert written.name == "0001_BaZrO3_BaZrO3.cif" and same_crystal(ase.io.read(written), perovskite(4.19, "BaZrO3"))
+    assert (tmp_path / "found" / "candidates.png").stat().st_size > 10_000
+    report = json.loads((tmp_path / "found" / "candidates.json").read_text())
+    assert report["funnel"]["generated"] == 2 and report["candidates"][0]["verdicts"]["structure"]["passed"]
+
+
+def test_the_command_with_known_compounds(call, tmp_path):
+    """Known from a file, or from a library; files of an earlier call are removed."""
+    assert main(["screen", "grid", "known.cif", "--out", "library.h5"]) == 0
+    for known in ("known.cif", "library.h5"):
+        code, out, _ = call("BaZrO3.cif", "--out", "found")
+        assert code == 0 and len(list((tmp_path / "found" / "passed").iterdir())) == 1
+        code, out, _ = call("BaZrO3.cif", "--known", known, "--out", "found")
+        assert code == 0 and "fails: novelty: known: known" in out
+        assert not list((tmp_path / "found" / "passed").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("missing.cif",), "no file or folder at missing.cif"),
+     (("BaZrO3.cif", "--warn", "colour"), "no screen is called"),
+     (("BaZrO3.cif", "--window", "0.1"), "around a target energy"), (("BaZrO3.cif", "--known", "gone.h5"), "gone.h5")],
+)  # fmt: skip
+def test_bad_input(call, arguments, message):
+    code, _, err = call(*arguments)
+    assert code == 2 and message in err and "Traceback" not in err
+
+
+def shared(name):
+    """Entries of a folder of the shared structures; skips without it."""
+    if not (SHARED / name).exists():
+        pytest.skip("the shared structures are not here")
+    return read_entries([SHARED / name])[0]
+
+
+def test_named_standards_and_experimental_structures():
+    """Files of the standards are at no distance from ours; all phases of CsPbBr3 pass but the yellow one."""
+    near = {entry.name: similarity(entry.atoms) for entry in shared("mp_standards") if "LCMGM" in entry.name}
+    assert len(near) == 3
+    for name, found in near.items():
+        assert found.nearest.paper and found.distance < 1e-3 and name.startswith(found.nearest.compound)
+    for entry in shared("experimental"):
+        assert similarity_verdict(entry.atoms, roles(entry.atoms)).passed
+        assert coordination_verdict(entry.atoms, roles(entry.atoms)).passed
+    (yellow,) = [entry for entry in shared("mp_standards") if entry.name == "CsPbBr3_mp-567681"]
+    assert similarity(yellow.atoms).distance > 0.06
+
+
+@pytest.mark.slow
+def test_the_compounds_of_the_paper():
+    """Through encode, decode and all screens: what is decoded is the same, and none is a perovskite by coordination."""
+    given = shared("tlvae")
+    back = [Entry(f"{entry.name} decoded", decode(encode(entry.atoms)).atoms) for entry in given]
+    found = {one.name: one for one in screen(given + back, settings=ScreenSettings(complete=True))}
+    assert len(given) == 4
+    for one, other in zip(given, back, strict=True):
+        one, other = found[one.name], found[other.name]
+        assert {"coordination", "similarity"} <= set(one.failed) <= set(other.failed) and not one.passed
+        assert set(other.failed) - set(one.failed) <= {"duplicate"}
+        assert one.prediction.value == pytest.approx(other.prediction.value, abs=1e-3)
+        pair = {one.verdicts["duplicate"].passed, other.verdicts["duplicate"].passed}
+        assert pair == {True, False} and one.verdicts["contacts"].passed
+    assert {n for n, one in found.items() if "charges" in one.failed} == {"CIF_3", "CIF_3 decoded"}

@@ -139,6 +139,8 @@ def write(found, counts, folder):
 
 def _known(paths, quiet):
     """The known compounds, or None."""
+    import h5py
+
     from anharmonic.cli.terminal import counting
     from anharmonic.screening import Library
     from anharmonic.screening.candidates.novelty import Known
@@ -146,7 +148,7 @@ def _known(paths, quiet):
 
     if not paths:
         return None
-    described = [path for path in paths if path.suffix.lower() in (".h5", ".hdf5")]
+    described = [path for path in paths if path.is_file() and h5py.is_hdf5(path)]
     entries, unread = [], []
     if len(described) < len(paths):
         with counting("known", quiet) as progress:
