@@ -216,6 +216,9 @@ def test_duplicates_in_other_cells_of_which_the_lowest_stays():
     assert [one and one[0] for one in found] == [1, None, 1, 5, 5, None, None]
     distances = [one[1] for one in found if one]
     assert max(distances) < 0.05
+    failed = [False, False, False, False, True, True, False]
+    found = duplicates(candidates, describe(candidates), energies, failed)
+    assert [one and one[0] for one in found] == [1, None, 1, None, 3, 3, None]
     library = describe(candidates)
     assert shape_distances(library, 0, library, np.array([6])) == pytest.approx(0, abs=1e-5)
     assert not same_crystal(cubic, exchanged)

@@ -6,7 +6,7 @@ from anharmonic.screening.candidates.matching import NEAR, same_crystal, shape_d
 from anharmonic.screening.candidates.verdict import Verdict
 
 
-def duplicates(entries, described, energies, on_done=None):
+def duplicates(entries, described, energies, failed=None, on_done=None):
     """Which candidates are the same as one of lower energy.
 
     Parameters
@@ -16,6 +16,8 @@ def duplicates(entries, described, energies, on_done=None):
         Of the entries, all of them.
     energies : sequence of float
         eV/atom. Of equal ones the first stays.
+    failed : sequence of bool, optional
+        Those that fail other screens: none that passes is a duplicate of one of them.
     on_done : callable, optional
         Called with the numbers of entries done and of all.
 
@@ -25,7 +27,8 @@ def duplicates(entries, described, energies, on_done=None):
         The number of the one that stays, and its distance by GRID (A); None for those that stay.
     """
     found, kept = [None] * len(entries), {}
-    for done, number in enumerate(np.argsort(energies, kind="stable").tolist()):
+    failed = np.zeros(len(entries)) if failed is None else failed
+    for done, number in enumerate(np.lexsort((energies, failed)).tolist()):
         stays = kept.setdefault(described.formulas[number], [])
         distances = shape_distances(described, number, described, np.array(stays, int))
         for k in np.argsort(distances, kind="stable"):
@@ -39,9 +42,9 @@ def duplicates(entries, described, energies, on_done=None):
     return found
 
 
-def duplicate_verdicts(entries, described, energies, on_done=None):
+def duplicate_verdicts(entries, described, energies, failed=None, on_done=None):
     """Verdicts on being the only one of a kind, with the distance (A) from the one that stays."""
-    found = duplicates(entries, described, energies, on_done)
+    found = duplicates(entries, described, energies, failed, on_done)
     return [
         Verdict(True, "no other of lower energy is the same")
         if one is None

@@ -73,7 +73,7 @@ def screen(candidates, known=None, settings=None, on_progress=None, predictor=No
     left = left if settings.complete else [s for s in left if not failures(s.verdicts, settings)]
     _judge_energies(left, settings, predictor, tell)
     left = [s for s in left if s.prediction and (settings.complete or not failures(s.verdicts, settings))]
-    _judge_duplicates(left, tell)
+    _judge_duplicates(left, settings, tell)
     found = [_finished(state, settings) for state in states]
     return sorted(found, key=lambda one: (not one.passed, one.rank))
 
@@ -132,9 +132,12 @@ def _judge_energies(states, settings, predictor, tell):
         state.prediction = None if isinstance(one, str) else one
 
 
-def _judge_duplicates(states, tell):
+def _judge_duplicates(states, settings, tell):
     entries, energies = [state.entry for state in states], [state.prediction.value for state in states]
-    found = duplicate_verdicts(entries, describe(entries), energies, lambda *counts: tell("duplicates", *counts))
+    failed = [bool(failures(state.verdicts, settings)) for state in states]
+    found = duplicate_verdicts(
+        entries, describe(entries), energies, failed, lambda *counts: tell("duplicates", *counts)
+    )
     for state, verdict in zip(states, found, strict=True):
         state.verdicts["duplicate"] = verdict
 
