@@ -28,6 +28,7 @@ from anharmonic.cli.phonons import phonons
 from anharmonic.cli.report import report
 from anharmonic.cli.running import StoppedBySignal
 from anharmonic.cli.scan import scan
+from anharmonic.cli.screen.candidates import candidates
 from anharmonic.cli.screen.fingerprint import fingerprint
 from anharmonic.cli.screen.formation_energy import formation_energy
 from anharmonic.cli.screen.grid import grid
@@ -60,7 +61,8 @@ GROUPS = {
     "screen": (
         "Screen compounds", "Compare crystals by structure and composition, and predict properties from similar ones.",
         {"grid": grid, "similar": similar, "modulus": modulus, "fingerprint": fingerprint,
-         "formation-energy": formation_energy, "perovskite": perovskite, "train-generator": train_generator},
+         "formation-energy": formation_energy, "perovskite": perovskite, "train-generator": train_generator,
+         "candidates": candidates},
     ),
 }  # fmt: skip
 """Commands below a command: where it stands in the help, what it says there, its commands by name."""

@@ -78,9 +78,8 @@ class GaussianProcess:
         """Covariances (n, n_known) with the compounds learnt from, eV^2."""
         known, queries = self.inputs(self.known), self.inputs(compounds)
         with jax.enable_x64(True):
-            rows = jax.jit(lambda kernel, part: kernel(part, known))
             blocks = (tuple(x[k : k + BLOCK] for x in queries) for k in range(0, len(compounds), BLOCK))
-            return np.concatenate([np.asarray(rows(self.kernel, block)) for block in blocks])
+            return np.concatenate([np.asarray(_covariances(self.kernel, block, known)) for block in blocks])
 
     def predict(self, compounds):
         """Formation energies and their standard deviations (n,), eV/atom.
