@@ -8,6 +8,7 @@ import pytest
 from crystals import other_cells, perovskite
 
 from anharmonic.errors import AnharmonicError, FileFormatError
+from anharmonic.interfaces.latent_figures import draw_latent_space, draw_learning_curve
 from anharmonic.screening import Entry
 from anharmonic.screening.generator import layout
 from anharmonic.screening.generator.conditions import agreement, allowed_elements
@@ -15,6 +16,7 @@ from anharmonic.screening.generator.decoding import decode
 from anharmonic.screening.generator.descent import Descent, descend
 from anharmonic.screening.generator.descriptor import encode, encode_all
 from anharmonic.screening.generator.latent import LatentSpace, number_between, region_of_interest, slerp
+from anharmonic.screening.generator.maps import maps, separating_axes
 from anharmonic.screening.generator.network import Sizes
 from anharmonic.screening.generator.objective import STABLE
 from anharmonic.screening.generator.proposals import METHODS, Sampling, propose
@@ -319,3 +321,41 @@ def test_slopes_of_resemblance_are_differences():
         values.append(float(dissimilarity(layout.image(moved), standard_distances())))
     assert slope[row, column] == pytest.approx((values[0] - values[1]) / (2 * step), rel=0.02)
     assert abs(slope[row, column]) > 0.01
+
+
+def test_cells_follow_the_elements():
+    """Bromine on X where the image had oxygen: after a round to and fro bonds are longer, as bromides have them."""
+    volumes = {}
+    for rounds in (0, 1):
+        found = proposed(
+            60, "perturb", elements={"X": ["Br"]}, region=region_of_interest(trained()[1], elements={"X": ["O"]}),
+            settings=Sampling(rounds=rounds, noise=0.1),
+        )  # fmt: skip
+        volumes[rounds] = np.median([one.atoms.get_volume() for one in found if one.valid])
+    oxide, bromide = (np.median([abs(np.linalg.det(layout.array(image)[109:112, :3])) for image in part])
+                      for part in np.split(known()[0], [25, 50])[::2])  # fmt: skip
+    assert volumes[0] < 0.5 * (oxide + bromide) < volumes[1]
+
+
+def test_maps():
+    """Axes are those along which the clouds were set apart; every crystal has a place."""
+    space = points()
+    means = np.random.default_rng(0).normal(size=(200, 8))
+    means[:, [2, 5]] += np.where(np.arange(200)[:, None] < 160, [4.0, -3.0], 0.0)
+    found = maps(replace(space, means=means), most=60)
+    assert found.axes == (2, 5) and len(np.unique(found.numbers)) == 60 and found.embedded.shape == (60, 2)
+    np.testing.assert_array_equal(found.planar, means[found.numbers][:, [2, 5]])
+    assert separating_axes(means * [1, 1, 1, 9, 1, 1, 1, 5], np.ones(200, bool)) == (3, 7)
+    again = maps(replace(space, means=means), most=60)
+    np.testing.assert_allclose(again.embedded, found.embedded)
+
+
+def test_figures(tmp_path):
+    space = points()
+    found, chosen = maps(space, most=80), region_of_interest(space).chosen
+    parts = space.energies[found.numbers], space.stable[found.numbers], np.isin(found.numbers, chosen)
+    draw_latent_space(found.embedded, found.planar, found.axes, *parts, tmp_path / "latent.png")
+    nothing = np.zeros(80, bool)
+    draw_latent_space(found.embedded, found.planar, found.axes, parts[0], nothing, nothing, tmp_path / "none.png")
+    draw_learning_curve([100, 200], {"Energy MAE": [0.2, 0.1], "wrong": [0.3, 0.2]}, tmp_path / "curve.png")
+    assert all((tmp_path / name).stat().st_size > 10_000 for name in ("latent.png", "none.png", "curve.png"))

@@ -32,6 +32,10 @@ OVERLAP = 0.5
 """Least distance of two atoms, of the sum of their covalent radii."""
 
 
+DIGITS = 3
+"""Of lengths (A) and coordinates that tell two crystals apart."""
+
+
 @dataclass(frozen=True)
 class Decoded:
     """A crystal from an array.
@@ -103,6 +107,14 @@ def decode(image, reading="structure_factor", elements=None):
         difference = _reciprocal_difference(array, atoms, rank, numbers, reading)
     symbols = tuple(chemical_symbols[number] for number in numbers)
     return Decoded(atoms, symbols, tuple(problems), _agreement(direct["properties"], places), difference)
+
+
+def crystal_key(decoded):
+    """Something hashable that is the same for the same crystal in the same setting."""
+    if decoded.atoms is None:
+        return decoded.elements, decoded.problems
+    parts = decoded.atoms.cell.array, decoded.atoms.get_scaled_positions(wrap=False)
+    return decoded.elements, *(np.rint(part * 10**DIGITS).astype(int).tobytes() for part in parts)
 
 
 def nearest_elements(elements, properties, allowed=True):

@@ -10,7 +10,7 @@ import numpy as np
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.screening.generator.conditions import allowed_elements
-from anharmonic.screening.generator.decoding import Decoded, decode
+from anharmonic.screening.generator.decoding import Decoded, crystal_key, decode
 from anharmonic.screening.generator.descent import Descent, descend
 from anharmonic.screening.generator.descriptor import encode
 from anharmonic.screening.generator.latent import LatentSpace, Region, number_between, region_of_interest, slerp
@@ -22,8 +22,6 @@ TOGETHER = 128
 """Points that are drawn, decoded and read together, so that more of them begin with the same."""
 BARREN = 10
 """Batches in which nothing new is found before the search ends."""
-DIGITS = 3
-"""Of lengths (A) and coordinates up to which two crystals are the same one again."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +92,15 @@ class Sampling:
         Standard deviation of perturbation, in units of the prior; that of Ren et al.
     start : float
         The same of the points where a descent begins.
+    rounds : int
+        To and fro of a crystal that was given other elements than its image has, so that its cell fits them.
     descent : Descent
     """
 
     spacing: float = 0.1
     noise: float = 0.4
     start: float = 0.4
+    rounds: int = 1
     descent: Descent = field(default_factory=Descent)
 
 
@@ -147,9 +148,9 @@ def propose(generator, space, count, method="slerp", target=None, elements=None,
     task = _Task(generator, space, region, target, allowed, settings or Sampling())
     found, seen, barren = [], set(), 0
     for z, parents in _SOURCES[method](task, np.random.default_rng(seed)):
-        crystals = [decode(image, generator.reading, elements) for image in generator.decode(z)]
+        z, crystals = _decoded(generator, z, elements, task.settings.rounds)
         new = []
-        for number, key in enumerate(map(_key, crystals)):
+        for number, key in enumerate(map(crystal_key, crystals)):
             if key not in seen and len(found) + len(new) < count:
                 seen.add(key)
                 new.append(number)
@@ -164,22 +165,25 @@ def propose(generator, space, count, method="slerp", target=None, elements=None,
 
 def read_again(generator, decoded):
     """Formation energies (n,), eV/atom, and probabilities (n,) of being stable, of decoded crystals; NaN if invalid."""
-    energies, stable = np.full((2, len(decoded)), np.nan)
-    images, numbers = [], []
+    means = means_again(generator, decoded)
+    rows = np.concatenate([means, np.zeros((-len(means) % TOGETHER, means.shape[1]))])  # one compilation for any number
+    return tuple(values[: len(means)] for values in generator.heads(rows))
+
+
+def means_again(generator, decoded):
+    """Latent numbers (n, latent) of decoded crystals, encoded again; NaN of None and of what is no valid crystal."""
+    found, images, numbers = np.full((len(decoded), generator.sizes.latent), np.nan, np.float32), [], []
     for number, one in enumerate(decoded):
-        if one.valid:
+        if one is not None and one.valid:
             try:
-                images.append(encode(one.atoms, generator.reading))
-            except AnharmonicError:  # no setting, or other roles than the network means
+                images.append(encode(one.atoms, generator.reading).astype(np.float32))
+            except AnharmonicError:  # the cell cannot be reduced
                 continue
             numbers.append(number)
-    for begin in range(0, len(numbers), TOGETHER):
-        part = np.array(images[begin : begin + TOGETHER], np.float32)
-        size = len(part)
-        part = part[np.arange(TOGETHER).clip(max=size - 1)]  # one compilation for any number
-        values = generator.heads(generator.encode(part)[0])
-        energies[numbers[begin : begin + size]], stable[numbers[begin : begin + size]] = (v[:size] for v in values)
-    return energies, stable
+    if numbers:
+        images += images[-1:] * (-len(images) % TOGETHER)
+        found[numbers] = generator.encode(np.array(images))[0][: len(numbers)]
+    return found
 
 
 @dataclass(frozen=True)
@@ -232,6 +236,27 @@ def _towards(task, rng):
 _SOURCES = {"slerp": _between, "perturb": _around, "prior": _anywhere, "optimise": _towards}
 
 
+def _decoded(generator, z, elements, rounds):
+    """Latent numbers (n, latent) and their crystals; with elements given, after some rounds to and fro.
+
+    A crystal that was given other elements than those of the image has the cell of the latter. Encoded and decoded
+    again, it gets one that the network knows of such elements.
+    """
+    images = generator.decode(z)
+    crystals = [decode(image, generator.reading, elements) for image in images]
+    for _ in range(rounds if elements else 0):
+        free = [decode(image, generator.reading).elements for image in images]
+        pairs = zip(crystals, free, strict=True)
+        means = means_again(generator, [one if one.elements != own else None for one, own in pairs])
+        changed = np.isfinite(means[:, 0])
+        if not changed.any():
+            break
+        z = np.where(changed[:, None], means, z)
+        images = generator.decode(z)
+        crystals = [decode(image, generator.reading, elements) for image in images]
+    return z, crystals
+
+
 def _proposals(task, method, first, z, chosen):
     """Proposals of latent numbers z (n, latent), of which some were chosen: their places, parents and crystals."""
     space, (energies, stable) = task.space, task.generator.heads(z)
@@ -240,11 +265,3 @@ def _proposals(task, method, first, z, chosen):
         formulas, names = (tuple(texts[k] for k in parents) for texts in (space.formulas, space.names))
         values = energies[place], again[0][number], stable[place], again[1][number]
         yield Proposal(first + number, method, formulas, names, z[place], decoded, *map(float, values))
-
-
-def _key(decoded):
-    """The same for the same crystal in the same setting."""
-    if decoded.atoms is None:
-        return decoded.elements, decoded.problems
-    cell, places = decoded.atoms.cell.array, decoded.atoms.get_scaled_positions(wrap=False)
-    return tuple(decoded.atoms.numbers), *(np.rint(part * 10**DIGITS).tobytes() for part in (cell + 0.0, places + 0.0))
