@@ -300,6 +300,10 @@ def test_train_generator_goes_on(tmp_path, monkeypatch, call):
     rows = list(csv.DictReader((tmp_path / "made" / "train-generator.csv").open()))
     assert len(rows) == 2 and "validation energy MAE" in rows[0]
     assert (tmp_path / "made" / "train-generator.png").stat().st_size > 20_000
+    assert (tmp_path / "made" / "latent-space.png").stat().st_size > 20_000
+    space = LatentSpace.load(tmp_path / "made" / "latent.h5")
+    assert len(space) == 12 and space.means.shape == (12, 256) and set(space.names) < set(map(str, range(15)))
+    assert found["region of interest"]["points"] == 12
     model = (tmp_path / "made" / "generator.model").read_bytes()
     again = call("screen", "train-generator", *options)
     assert again.code == 0 and (tmp_path / "made" / "generator.model").read_bytes() == model

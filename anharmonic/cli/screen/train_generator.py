@@ -9,7 +9,7 @@ from anharmonic.cli.options import out_option, output_folder
 from anharmonic.cli.screen import options as opt
 
 Out = Annotated[
-    Path, out_option("generator.model, training.state, train-generator.csv, train-generator.json, train-generator.png")
+    Path, out_option("generator.model, latent.h5, training.state, train-generator.csv, .json, .png, latent-space.png")
 ]
 PANELS = {
     "Reconstruction (nats)": (1, 7), "Divergence (nats)": (2, 8), "Energy MAE, validation (eV / atom)": (None, 10),
@@ -69,7 +69,7 @@ def train_generator(
     if preset not in PRESETS:
         raise AnharmonicError(f"presets are {', '.join(PRESETS)}; found {preset!r}")
     folder = output_folder(out)
-    images, energies, groups = _read(files, energy, reading, quiet)
+    images, energies, groups, names = _read(files, energy, reading, quiet)
     tested = split_groups(groups, test, seed)
     if min((~tested).sum(), tested.sum()) < 2:
         raise AnharmonicError(f"too few crystals for a training and a test: {len(groups)}")
@@ -88,13 +88,15 @@ def train_generator(
         "seconds": found.seconds, "best epoch": found.best_epoch, "divergences": divergences.tolist(),
         "test": {name: value if np.isfinite(value) else None for name, value in errors.items()},
     }  # fmt: skip
+    space = _latent_space(found, images[~tested], energies[~tested], groups[~tested], names[~tested], folder, quiet)
+    record |= {"region of interest": space}
     opt.write_json(folder / "train-generator.json", record)
     draw_training(found.curve, PANELS, energies[tested], predicted, divergences, folder / "train-generator.png", STABLE)
     show(_table(errors), f"epoch {found.best_epoch} of {epochs} kept; {found.seconds:.0f} s", f"wrote {folder}")
 
 
 def _read(files, energy, reading, quiet):
-    """Images, formation energies and formulas of all that can be described and has a plausible energy."""
+    """Images, formation energies, formulas and names of all that can be described and has a plausible energy."""
     import numpy as np
 
     from anharmonic.cli.terminal import counting, say
@@ -114,7 +116,28 @@ def _read(files, energy, reading, quiet):
     else:
         opt.complain(refused, len(taken))
     energies = np.array([entry.properties[energy] for entry in taken])
-    return images, energies, np.array([entry.formula for entry in taken])
+    return images, energies, *(np.array(texts) for texts in ([e.formula for e in taken], [e.name for e in taken]))
+
+
+def _latent_space(generator, images, energies, formulas, names, folder, quiet):
+    """Write and draw where the crystals of the training lie; what there is to say of the region of interest."""
+    import numpy as np
+
+    from anharmonic.cli.terminal import counting, say
+    from anharmonic.interfaces.latent_figures import draw_latent_space
+    from anharmonic.screening.generator.latent import LatentSpace, region_of_interest
+    from anharmonic.screening.generator.maps import maps
+
+    with counting("latent space", quiet) as progress:
+        space = LatentSpace.of(generator, images, energies, formulas, names, progress)
+    space.save(folder / "latent.h5")
+    if not quiet:
+        say("drawing the latent space, half a minute")
+    region, drawn = region_of_interest(space), maps(space)
+    own, chosen = drawn.numbers, np.isin(drawn.numbers, region.chosen)
+    parts = drawn.embedded, drawn.planar, drawn.axes, space.energies[own], space.stable[own], chosen
+    draw_latent_space(*parts, folder / "latent-space.png")
+    return {"points": len(region.chosen), "stable neighbours": region.share}
 
 
 def _told(progress, epochs, quiet):

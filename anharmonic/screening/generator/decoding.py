@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 
 from anharmonic.screening.generator import layout
+from anharmonic.screening.generator.conditions import allowed_elements
 from anharmonic.screening.generator.descriptor import element_places, reciprocal_block
 from anharmonic.screening.generator.properties import property_rows, property_table, property_vectors
 
@@ -29,6 +30,10 @@ OUTSIDE = 0.1
 """By which coordinates may leave 0 to 1."""
 OVERLAP = 0.5
 """Least distance of two atoms, of the sum of their covalent radii."""
+
+
+DIGITS = 3
+"""Of lengths (A) and coordinates that tell two crystals apart."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Decoded:
         return not self.problems
 
 
-def decode(image, reading="structure_factor"):
+def decode(image, reading="structure_factor", elements=None):
     """The crystal of a descriptor.
 
     Parameters
@@ -70,16 +75,24 @@ def decode(image, reading="structure_factor"):
         In physical units, as `descriptor.encode` gives it.
     reading : str
         Of eq. 1, as when it was made.
+    elements : dict of str to iterable of str, optional
+        By site (A, B, X) the elements that are decided among; any by default.
 
     Returns
     -------
     Decoded
+
+    Raises
+    ------
+    AnharmonicError
+        If a site or an element is unknown.
     """
+    allowed = allowed_elements(elements)
     array = layout.array(np.asarray(image, float))
     direct = {name: array[rows, layout.DIRECT] for name, rows in layout.ROWS.items()}
     if not np.isfinite(array).all():
         return Decoded(None, (), ("a number is not finite",), 0.0, float("nan"))
-    places = nearest_elements(direct["elements"], direct["properties"])
+    places = nearest_elements(direct["elements"], direct["properties"], allowed)
     numbers = property_table()[0][places]
     occupied = direct["sites"].sum(axis=1) > OCCUPIED
     rank = direct["sites"].argmax(axis=1)[occupied]
@@ -96,7 +109,15 @@ def decode(image, reading="structure_factor"):
     return Decoded(atoms, symbols, tuple(problems), _agreement(direct["properties"], places), difference)
 
 
-def nearest_elements(elements, properties):
+def crystal_key(decoded):
+    """Something hashable that is the same for the same crystal in the same setting."""
+    if decoded.atoms is None:
+        return decoded.elements, decoded.problems
+    parts = decoded.atoms.cell.array, decoded.atoms.get_scaled_positions(wrap=False)
+    return decoded.elements, *(np.rint(part * 10**DIGITS).astype(int).tobytes() for part in parts)
+
+
+def nearest_elements(elements, properties, allowed=True):
     """Elements whose one-hot vectors, of the element and its properties as one, make the smallest angle with these.
 
     The angle, not the distance: elements with a gap in the table have shorter vectors, and would be nearest to whatever
@@ -106,15 +127,29 @@ def nearest_elements(elements, properties):
     ----------
     elements : ndarray, shape (..., 89, 3)
     properties : ndarray, shape (..., 130, 3)
+    allowed : ndarray, shape (89, 3), bool
+        Which elements are decided among on each site: `conditions.allowed_elements`.
 
     Returns
     -------
     ndarray, shape (..., 3), int
         Rows of `properties.property_table` of A, B and X.
     """
+    return np.where(allowed, likenesses(elements, properties), -np.inf).argmax(axis=-2)
+
+
+def likenesses(elements, properties):
+    """Length of what is written, times the cosine of its angle with the vectors of every element.
+
+    Parameters and shapes are those of `nearest_elements`; arrays of jax are as good.
+
+    Returns
+    -------
+    array, shape (..., 89, 3)
+    """
     vectors = property_vectors()
     lengths = np.sqrt(1 + vectors.sum(axis=1))
-    return ((elements + vectors @ properties) / lengths[:, None]).argmax(axis=-2)
+    return (elements + vectors @ properties) / lengths[:, None]
 
 
 def _composition_problems(numbers, occupied, rank, count):
