@@ -58,7 +58,8 @@ def _draw_wells(axes, wells):
     if shown:
         lowest = 1000 * min(well.energy.min() for well in shown)
         axes.set_ylim(1.2 * lowest - 1, max(-0.6 * lowest, 5) + 0.9 * abs(lowest))
-        axes.legend(loc="upper left", fontsize=5.5, labelcolor=INK)
+        frame = {"frameon": True, "framealpha": 0.95, "edgecolor": "none", "borderaxespad": 0.2}
+        axes.legend(loc="upper center", fontsize=5.5, labelcolor=INK, **frame)
     else:
         axes.text(0.5, 0.5, "no mode is unstable", transform=axes.transAxes, ha="center", color=MUTED)
 

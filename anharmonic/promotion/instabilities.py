@@ -19,8 +19,6 @@ from anharmonic.phonons.cells import PhononCells, unit_state
 CELL = Supercell.from_matrix([2, 2, 2])
 STEP = 0.03
 """A, of the displaced atoms."""
-DEGENERATE = 0.01
-"""THz; modes of one star closer than this are one."""
 UNSTABLE = -0.05
 """THz; what is above it counts as stable: numerical noise of acoustic modes is below it."""
 TILT_SHARE = 0.9
@@ -127,24 +125,24 @@ def modes_of(crystal, hessian):
 
 
 def _modes_of_star(crystal, star, dynamical, masses):
-    """Modes at the wave vectors of a star."""
-    kinds = displacement_modes(crystal, star)
-    rows = [kind.patterns(CELL).reshape(-1, len(masses)) / np.sqrt(CELL.n_cells) for kind in kinds]
-    basis, kind_of = np.concatenate(rows), np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-    values, vectors = np.linalg.eigh(basis @ dynamical @ basis.T)
-    frequencies, found = THZ * np.sign(values) * np.sqrt(abs(values)), []
-    for group in np.split(np.arange(len(values)), np.flatnonzero(np.diff(frequencies) > DEGENERATE) + 1):
-        shares = np.bincount(kind_of, (vectors[:, group] ** 2).sum(axis=1) / len(group), len(kinds))
-        space = vectors[:, group].T @ basis
-        if star.label == CENTRE and _translation(space, masses) > 0.5:
-            continue
-        chosen = int(shares.argmax())
-        moved = (rows[chosen] @ space.T @ space) / masses
-        moved = moved.reshape(len(moved), crystal.n_sites, 3, CELL.n_cells)
-        moved /= np.linalg.norm(moved, axis=2).max(axis=(1, 2))[:, None, None, None]
-        sites = f"{kinds[chosen].sites} {shares[chosen]:.2f}"
-        tilt = _tilt(crystal, moved)
-        found.append(Mode(star.label, kinds[chosen].irrep, sites, float(frequencies[group].mean()), tilt, moved))
+    """Modes at the wave vectors of a star, irrep by irrep: of one, as many at a time as a displacement mode has."""
+    kinds, found = displacement_modes(crystal, star), []
+    for irrep in dict.fromkeys(kind.irrep for kind in kinds):
+        own = [kind for kind in kinds if kind.irrep == irrep]
+        rows = [kind.patterns(CELL).reshape(-1, len(masses)) / np.sqrt(CELL.n_cells) for kind in own]
+        basis, size = np.concatenate(rows), len(rows[0])
+        values, vectors = np.linalg.eigh(basis @ dynamical @ basis.T)
+        frequencies = THZ * np.sign(values) * np.sqrt(abs(values))
+        for group in np.split(np.arange(len(values)), len(rows)):
+            space = vectors[:, group].T @ basis
+            if star.label == CENTRE and _translation(space, masses) > 0.5:
+                continue
+            shares = (vectors[:, group] ** 2).sum(axis=1).reshape(len(rows), size).sum(axis=1) / size
+            chosen = int(shares.argmax())
+            moved = ((rows[chosen] @ space.T @ space) / masses).reshape(size, crystal.n_sites, 3, CELL.n_cells)
+            moved /= np.linalg.norm(moved, axis=2).max(axis=(1, 2))[:, None, None, None]
+            sites, tilt = f"{own[chosen].sites} {shares[chosen]:.2f}", _tilt(crystal, moved)
+            found.append(Mode(star.label, irrep, sites, float(frequencies[group].mean()), tilt, moved))
     return found
 
 
