@@ -3,6 +3,7 @@
 import numpy as np
 
 from anharmonic.interfaces.phonon_figures import mark_points
+from anharmonic.interfaces.scan_figures import typeset
 from anharmonic.interfaces.style import BAND, COLOURS, INK, MARKERS, MUTED, PAGE, figure
 
 WELLS, PHASES = 6, 12
@@ -81,6 +82,8 @@ def _draw_phases(axes, phases):
     axes.tick_params(axis="y", length=0, right=False)
     width = max(float(np.ptp([*energies, 0.0])), 1.0)
     for place, energy, phase in zip(places, energies, shown, strict=True):
-        axes.text(max(energy, 0) + 0.03 * width, place, phase.space_group, va="center", fontsize=6, color=MUTED)
-    ends = min(energies.min(), 0) - 0.08 * width, max(energies.max(), 0) + 0.45 * width
+        axes.text(
+            max(energy, 0) + 0.03 * width, place, typeset(phase.space_group), va="center", fontsize=6, color=MUTED
+        )
+    ends = min(energies.min(), 0) - 0.08 * width, max(energies.max(), 0) + 0.5 * width
     axes.set(xlabel="Energy (meV / f.u.)", xlim=ends)
