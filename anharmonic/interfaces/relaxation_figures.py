@@ -20,7 +20,7 @@ def draw_relaxed(records, path):
     path : path-like
     """
     kinds = np.array([_outcome(record) for record in records])
-    pairs = [(r.get("formation"), r.get("predicted")) for r in records]
+    pairs = [(r.get("formation") if r.get("aligned") is None else r["aligned"], r.get("predicted")) for r in records]
     known = np.array([None not in pair for pair in pairs])
     with figure(path, PAGE if known.any() else COLUMN, 2.9) as drawing:
         panels = drawing.subplots(1, 1 + bool(known.any()), squeeze=False)[0]

@@ -62,7 +62,35 @@ def relax_all(entries, calculator, name, folder, settings, on_done=None):
     return records, refused
 
 
-def with_formation(records, references, competing=(), predicted=None):
+def anion_shifts(records, known):
+    """How a table's energies of formation differ from a calculator's, by anion.
+
+    Tables that fit or correct the energies of the elements give all compounds of an anion nearly the same difference
+    per anion: here its median over known compounds.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        With ``formation``, of known compounds.
+    known : dict of str to float
+        Their energies of formation in the table (eV/atom), by name.
+
+    Returns
+    -------
+    dict of str to (float, int)
+        By anion, the commonest element of each compound: table less calculator, eV for each of its atoms, and the
+        number of compounds.
+    """
+    found = {}
+    for record in records:
+        value, truth = record.get("formation"), known.get(record["name"])
+        if record["converged"] and None not in (value, truth):
+            anion, share = _anion(record)
+            found.setdefault(anion, []).append((truth - value) / share)
+    return {anion: (float(np.median(shifts)), len(shifts)) for anion, shifts in found.items()}
+
+
+def with_formation(records, references, competing=(), predicted=None, shifts=None):
     """Records with energies of formation, energies above competing phases, and differences from what was predicted.
 
     Parameters
@@ -74,12 +102,15 @@ def with_formation(records, references, competing=(), predicted=None):
     competing : sequence of Competing
     predicted : dict of str to float, optional
         Energies of formation (eV/atom) by name of the structure.
+    shifts : dict of str to (float, int), optional
+        Of `anion_shifts`.
 
     Returns
     -------
     records : list of dict
-        With ``formation`` (eV/atom), ``above_competing`` (eV/atom) and ``phases`` where there are competing phases,
-        ``predicted``, ``error`` (predicted less relaxed) where known; None where the calculator failed.
+        With ``formation`` (eV/atom), ``aligned`` (with the shift of its anion) where there are shifts,
+        ``above_competing`` (eV/atom) and ``phases`` where there are competing phases, ``predicted``, ``error``
+        (predicted less aligned, or else less formation) where known; None where the calculator failed.
     refused : list of Refused
         Of which an element has no reference.
     """
@@ -95,6 +126,11 @@ def with_formation(records, references, competing=(), predicted=None):
         if competing:
             above = (None, []) if value is None else energy_above_competing(_counts(record), value, competing)
             record |= {"above_competing": above[0], "phases": " + ".join(above[1])}
+        if shifts:
+            anion, share = _anion(record)
+            known = value is not None and anion in shifts
+            record["aligned"] = value + share * shifts[anion][0] if known else None
+            value = record["aligned"] if known else value
         if predicted is not None:
             guess = predicted.get(record["name"])
             record |= {"predicted": guess, "error": None if None in (guess, value) else guess - value}
@@ -123,6 +159,13 @@ def _relaxed(entry, calculator, folder, settings):
             ase.io.write(part, found.atoms, format="cif")
     symbols = found.atoms.get_chemical_symbols()
     return {"name": entry.name, "formula": entry.formula, "symbols": symbols, "file": path.name} | record
+
+
+def _anion(record):
+    """The commonest element and its share of the atoms."""
+    counts = _counts(record)
+    symbol = max(sorted(counts), key=counts.get)
+    return symbol, counts[symbol] / len(record["symbols"])
 
 
 def _counts(record):

@@ -28,7 +28,7 @@ from anharmonic.screening.formation_energies import (
 )
 from anharmonic.screening.inputs import write_inputs
 from anharmonic.screening.relaxation import relax
-from anharmonic.screening.relaxations import confirmed, relax_all, with_formation
+from anharmonic.screening.relaxations import anion_shifts, confirmed, relax_all, with_formation
 
 SETTINGS = {"fmax": 0.02, "steps": 100}
 
@@ -163,6 +163,23 @@ def test_energies_of_formation(tmp_path):
     )
     assert calculator.calls == before
     assert set(json.loads((tmp_path / "elements.json").read_text())["emt"]) == {"Cu", "Au"}
+
+
+def test_shifts_of_anions():
+    """A table whose oxygen is lower by 0.4 eV: found from two compounds, and what it shifts agrees with it."""
+    base = {"converged": True, "perovskite_after": True, "phases": ""}
+    records = [
+        base | {"name": name, "symbols": symbols, "energy": energy, "formation": energy}
+        for name, symbols, energy in (
+            ("one", ["Sr", "Ti", *"OOO"], -3.0), ("two", ["Sr", "O"], -2.5), ("new", ["Ba", "Ti", *"OOO"], -2.9),
+        )
+    ]  # fmt: skip
+    shifts = anion_shifts(records[:2], {"one": -3.0 + 0.6 * 0.4, "two": -2.5 + 0.5 * 0.4})
+    assert shifts["O"] == (pytest.approx(0.4), 2)
+    none = dict.fromkeys(("Sr", "Ti", "Ba", "O"), 0.0)
+    found, _ = with_formation(records[2:], none, predicted={"new": -2.7}, shifts=shifts)
+    assert found[0]["formation"] == -2.9 and found[0]["aligned"] == pytest.approx(-2.66)
+    assert found[0]["error"] == pytest.approx(-0.04) and confirmed(found[0])
 
 
 def test_crystals_of_elements():

@@ -18,8 +18,8 @@ Calculator = Annotated[
     ),
 ]  # fmt: skip
 COLUMNS = (
-    "name", "formula", "energy", "formation", "predicted", "error", "above_competing", "phases", "perovskite_before",
-    "perovskite_after", "volume_change", "displacement", "steps", "converged", "fmax", "reason", "file",
+    "name", "formula", "energy", "formation", "aligned", "predicted", "error", "above_competing", "phases",
+    "perovskite_before", "perovskite_after", "volume_change", "displacement", "steps", "converged", "fmax", "reason", "file",
 )  # fmt: skip
 """Of the table in CSV."""
 
@@ -48,6 +48,13 @@ def relax(
     ] = None,
     properties: Annotated[
         Path | None, typer.Option("--properties", metavar="FILE", help="CSV with properties by name of the structure.")
+    ] = None,
+    align: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--align", metavar="FILES", help="Known compounds with the property of --predicted: relaxed too, they say "
+            "how its energies of elements differ, anion by anion.",
+        ),
     ] = None,
     inputs: Annotated[
         str | None, typer.Option("--inputs", metavar="CODE", help="Relax nothing: write inputs of qe, gpaw or vasp.")
@@ -80,9 +87,30 @@ def relax(
     opt.complain((*unread, *refused), len(records))
     if formation:
         known = References(folder / "elements.json", name, made, _elements(references, quiet))
-        records, refused = with_formation(records, known, rivals, guesses)
+        shifts = _shifts(align, predicted, made, name, folder, settings, known, quiet)
+        records, refused = with_formation(records, known, rivals, guesses, shifts)
         opt.complain(refused, len(records))
     _tell(records, folder, name)
+
+
+def _shifts(files, prop, calculator, name, folder, settings, references, quiet):
+    """Shifts by anion of known compounds; they are relaxed in a folder of their own."""
+    from anharmonic.cli.terminal import say
+    from anharmonic.errors import AnharmonicError
+    from anharmonic.screening.relaxations import anion_shifts, relax_all, with_formation
+
+    if not files:
+        return {}
+    entries, _ = _read(files, None, quiet)
+    known = {e.name: e.properties[prop] for e in entries if prop in e.properties}
+    if not known:
+        raise AnharmonicError("--align takes compounds that have the property of --predicted; none has it")
+    with _relaxing(quiet) as progress:
+        records, _ = relax_all(entries, calculator, name, folder / "aligned", settings, progress)
+    shifts = anion_shifts(with_formation(records, references)[0], known)
+    for anion, (shift, count) in shifts.items():
+        say(f"energies of {anion} differ by {shift:+.3f} eV for each atom (median of {count} compounds)")
+    return shifts
 
 
 @contextmanager
@@ -152,7 +180,17 @@ def _tell(records, folder, name):
     opt.write_json(folder / "relax.json", {"calculator": name, **count})
     draw_relaxed(records, folder / "relax.png")
     rows = [_row(r) for r in sorted(records, key=lambda r: (r.get("formation") is None, r.get("formation") or 0))]
-    columns = ("<name", "formation (eV/atom)", "predicted", "perovskite", "volume (%)", "moved (Å)", "steps", "<")
+    columns = (
+        "<name",
+        "formation (eV/atom)",
+        "aligned",
+        "predicted",
+        "perovskite",
+        "volume (%)",
+        "moved (Å)",
+        "steps",
+        "<",
+    )
     counts = ", ".join(f"{value} {key}" for key, value in count.items())
     within = f"confirmed: relaxed to a perovskite, predicted energy (where given) within {WITHIN:g} eV/atom"
     show(table(f"Relaxed by {name}", columns, rows), counts, within, f"wrote {folder}")
@@ -160,7 +198,7 @@ def _tell(records, folder, name):
 
 def _row(r):
     """A line of the table."""
-    numbers = [r.get(key) for key in ("formation", "predicted")]
+    numbers = [r.get(key) for key in ("formation", "aligned", "predicted")]
     numbers = [None if value is None else f"{value:.3f}" for value in numbers]
     before, after = ({True: "yes", False: "no", None: "?"}[r[key]] for key in ("perovskite_before", "perovskite_after"))
     kept = before if before == after else f"{before} to {after}"
