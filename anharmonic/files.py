@@ -1,10 +1,14 @@
-"""Files are written aside and renamed: a reader never sees half a file."""
+"""Files are written aside and renamed: a reader never sees half a file. Functions of Python files."""
 
 import csv
+import importlib.util
 import json
 import os
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+
+from anharmonic.errors import AnharmonicError
 
 
 @contextmanager
@@ -41,3 +45,22 @@ def write_csv(path, header, rows):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
         writer.writerows([row.get(name) for name in header] if isinstance(row, dict) else row for row in rows)
+
+
+@cache
+def function_of(file, name):
+    """A function of a Python file (Path), such as one that returns an ASE calculator; the file is run once.
+
+    Raises
+    ------
+    AnharmonicError
+        If there is no such file, or no such function in it.
+    """
+    if not file.is_file():
+        raise AnharmonicError(f"no file {file} with the calculator {name}")
+    spec = importlib.util.spec_from_file_location("labeller", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        raise AnharmonicError(f"{file} has no function {name}() that returns an ASE calculator")
+    return getattr(module, name)

@@ -29,7 +29,8 @@ MAY_IMPORT["sweep"] = MAY_IMPORT["interfaces"] | {"sampling", "interfaces"}
 MAY_IMPORT["free_energy"] = MAY_IMPORT["sweep"] | {"sweep"}
 MAY_IMPORT["learning"] = MAY_IMPORT["sweep"] | {"sweep"}
 MAY_IMPORT["phonons"] = MAY_IMPORT["sweep"] | {"sweep", "electrostatics"}
-MAY_IMPORT["cli"] = MAY_IMPORT["learning"] | {"free_energy", "learning", "phonons", "screening"}
+MAY_IMPORT["promotion"] = MAY_IMPORT["phonons"] | {"learning", "phonons", "screening"}
+MAY_IMPORT["cli"] = MAY_IMPORT["promotion"] | {"free_energy", "promotion"}
 """Folders that each folder may import, besides itself and the base modules."""
 
 MODULE_LINES, FUNCTION_LINES = 300, 60

@@ -17,7 +17,9 @@ FIGURES = {
     "04_scan": "scan.png",
     "05_ase_dynamics": "dynamics.png",
     "07_similarity": "similarity.png",
+    "08_candidate_to_transition": "sweep/order.png",
 }
+LONG = ("08_candidate_to_transition",)
 
 
 def run(arguments, folder):
@@ -28,7 +30,11 @@ def run(arguments, folder):
     return done.stdout
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(path, marks=pytest.mark.slow if path.stem in LONG else ()) for path in EXAMPLES],
+    ids=lambda path: path.stem,
+)
 def test_example(example, tmp_path):
     """Prints what it found and writes its figure."""
     if example.stem == "06_ipi":

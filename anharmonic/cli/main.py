@@ -31,9 +31,12 @@ from anharmonic.cli.scan import scan
 from anharmonic.cli.screen.candidates import candidates
 from anharmonic.cli.screen.fingerprint import fingerprint
 from anharmonic.cli.screen.formation_energy import formation_energy
+from anharmonic.cli.screen.generate import generate
 from anharmonic.cli.screen.grid import grid
 from anharmonic.cli.screen.modulus import modulus
 from anharmonic.cli.screen.perovskite import perovskite
+from anharmonic.cli.screen.promote import promote
+from anharmonic.cli.screen.relax import relax
 from anharmonic.cli.screen.similar import similar
 from anharmonic.cli.screen.train_generator import train_generator
 from anharmonic.cli.select import select
@@ -62,12 +65,13 @@ GROUPS = {
         "Screen compounds", "Compare crystals by structure and composition, and predict properties from similar ones.",
         {"grid": grid, "similar": similar, "modulus": modulus, "fingerprint": fingerprint,
          "formation-energy": formation_energy, "perovskite": perovskite, "train-generator": train_generator,
-         "candidates": candidates},
+          "generate": generate, "candidates": candidates, "relax": relax, "promote": promote},
     ),
 }  # fmt: skip
 """Commands below a command: where it stands in the help, what it says there, its commands by name."""
 
-RESUMABLE = "sweep", "exchange", "md", "mc", "phonons", "select", "learn", "free-energy", "screen train-generator"
+RESUMABLE = "sweep", "exchange", "md", "mc", "phonons", "select", "learn", "free-energy"
+RESUMABLE += "screen train-generator", "screen relax", "screen promote"
 
 
 def _reflowed(docstring):

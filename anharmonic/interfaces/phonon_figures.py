@@ -30,7 +30,7 @@ def draw_bands(curves, path):
                 lines = axes.plot(along["distance"], segment["frequency"], color=colour, lw=0.9)
                 lines[0].set_label(name if k == 0 else None)
             beside.plot(found["dos"]["density"], found["dos"]["frequency"], color=colour, lw=0.9)
-        _mark_points(axes, path_segments)
+        mark_points(axes, path_segments)
         for panel in (axes, beside):
             panel.axhline(0, color=MUTED, lw=0.5, zorder=0)
         axes.set_ylabel("Frequency (THz)")
@@ -133,7 +133,7 @@ def _draw_mode(axes, points, label, names, k):
     axes.set_xlim(left=0)
 
 
-def _mark_points(axes, segments):
+def mark_points(axes, segments):
     """Names of the special points under their places; where the path jumps, both."""
     places = {}
     for segment in segments:

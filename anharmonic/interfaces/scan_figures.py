@@ -46,7 +46,7 @@ def _draw_path(axes, path):
     for marker in path.get("markers") or ():
         axes.axvline(marker["x"], color=MUTED, lw=0.6, ls=":", zorder=0)
         axes.annotate(
-            _typeset(marker["label"]),
+            typeset(marker["label"]),
             (marker["x"], 1),
             (0, 3),
             xycoords=axes.get_xaxis_transform(),
@@ -56,7 +56,7 @@ def _draw_path(axes, path):
         )
 
 
-def _typeset(symbol):
+def typeset(symbol):
     """A space group symbol with its bars over the digits and its screw axes as indices."""
     return "$" + re.sub(r"_(\d)", r"_{\1}", re.sub(r"-(\d)", r"\\bar{\1}", symbol)) + "$"
 

@@ -1,12 +1,10 @@
 """Who labels structures: an ASE calculator, a command, or a person with VASP."""
 
-import importlib.util
 import math
 import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import ase.io
@@ -16,7 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from anharmonic.data import read_structures
 from anharmonic.data.files import kind_of
 from anharmonic.errors import AnharmonicError
-from anharmonic.files import replacing
+from anharmonic.files import function_of, replacing
 
 LAST_LINES = 5
 """Of the output of a command that failed, in messages."""
@@ -43,7 +41,7 @@ class AseLabeller:
     def label(self, atoms, folder):
         """A copy of `atoms` with energy, forces and stress."""
         atoms = atoms.copy()
-        atoms.calc = _function_of(self.file, self.function)()
+        atoms.calc = function_of(self.file, self.function)()
         forces, stress = atoms.get_forces(), atoms.get_stress(voigt=False)
         energy = atoms.get_potential_energy(force_consistent=True)
         atoms.calc = SinglePointCalculator(atoms, energy=energy, free_energy=energy, forces=forces, stress=stress)
@@ -169,19 +167,6 @@ def labeller_of(path, table):
         if not file.is_file():
             raise AnharmonicError(f"{path}: no file {file}")
     return VaspLabeller(kspacing=table.get("kspacing"), **files)
-
-
-@cache
-def _function_of(file, name):
-    """A function of a Python file, which is run once."""
-    if not file.is_file():
-        raise AnharmonicError(f"no file {file} with the calculator {name}")
-    spec = importlib.util.spec_from_file_location("labeller", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, name):
-        raise AnharmonicError(f"{file} has no function {name}() that returns an ASE calculator")
-    return getattr(module, name)
 
 
 def _mesh(atoms, spacing):

@@ -9,7 +9,7 @@ from anharmonic.cli.options import out_option, output_folder
 from anharmonic.cli.screen import options as opt
 
 Out = Annotated[
-    Path, out_option("generator.model, latent.h5, training.state, train-generator.csv, .json, .png, latent-space.png")
+    Path, out_option("generator.model, latent.h5, training.state, known.h5, train-generator.csv, .json, .png, latent-space.png")
 ]
 PANELS = {
     "Reconstruction (nats)": (1, 7), "Divergence (nats)": (2, 8), "Energy MAE, validation (eV / atom)": (None, 10),
@@ -59,6 +59,7 @@ def train_generator(
     from anharmonic.cli.terminal import counting, show
     from anharmonic.errors import AnharmonicError
     from anharmonic.interfaces.generator_figures import draw_training
+    from anharmonic.screening import describe
     from anharmonic.screening.generator.evaluation import evaluate
     from anharmonic.screening.generator.network import PRESETS
     from anharmonic.screening.generator.objective import ERRORS, STABLE, TERMS, Weights
@@ -69,7 +70,8 @@ def train_generator(
     if preset not in PRESETS:
         raise AnharmonicError(f"presets are {', '.join(PRESETS)}; found {preset!r}")
     folder = output_folder(out)
-    images, energies, groups, names = _read(files, energy, reading, quiet)
+    images, energies, entries = _read(files, energy, reading, quiet)
+    groups, names = (np.array([getattr(entry, name) for entry in entries]) for name in ("formula", "name"))
     tested = split_groups(groups, test, seed)
     if min((~tested).sum(), tested.sum()) < 2:
         raise AnharmonicError(f"too few crystals for a training and a test: {len(groups)}")
@@ -81,8 +83,9 @@ def train_generator(
         )  # fmt: skip
     found.save(folder / "generator.model")
     errors, predicted, divergences = evaluate(found, images[tested], energies[tested])
-    names = [*(f"training {name}" for name in TERMS), *(f"validation {name}" for name in ERRORS)]
-    opt.write_csv(folder / "train-generator.csv", [dict(zip(names, row.tolist(), strict=True)) for row in found.curve])
+    columns = [*(f"training {name}" for name in TERMS), *(f"validation {name}" for name in ERRORS)]
+    rows = [dict(zip(columns, row.tolist(), strict=True)) for row in found.curve]
+    opt.write_csv(folder / "train-generator.csv", rows)
     record = {
         "crystals": len(groups), "trained on": int((~tested).sum()), "stable": float((energies <= STABLE).mean()),
         "seconds": found.seconds, "best epoch": found.best_epoch, "divergences": divergences.tolist(),
@@ -90,13 +93,15 @@ def train_generator(
     }  # fmt: skip
     space = _latent_space(found, images[~tested], energies[~tested], groups[~tested], names[~tested], folder, quiet)
     record |= {"region of interest": space}
+    with counting("known compounds", quiet) as progress:
+        describe(entries, on_entry=progress).save(folder / "known.h5")
     opt.write_json(folder / "train-generator.json", record)
     draw_training(found.curve, PANELS, energies[tested], predicted, divergences, folder / "train-generator.png", STABLE)
     show(_table(errors), f"epoch {found.best_epoch} of {epochs} kept; {found.seconds:.0f} s", f"wrote {folder}")
 
 
 def _read(files, energy, reading, quiet):
-    """Images, formation energies, formulas and names of all that can be described and has a plausible energy."""
+    """Images, formation energies and entries of all that can be described and has a plausible energy."""
     import numpy as np
 
     from anharmonic.cli.terminal import counting, say
@@ -115,8 +120,7 @@ def _read(files, energy, reading, quiet):
         say(f"{len(refused)} structures were refused, such as {refused[0].name}: {refused[0].reason}")
     else:
         opt.complain(refused, len(taken))
-    energies = np.array([entry.properties[energy] for entry in taken])
-    return images, energies, *(np.array(texts) for texts in ([e.formula for e in taken], [e.name for e in taken]))
+    return images, np.array([entry.properties[energy] for entry in taken]), taken
 
 
 def _latent_space(generator, images, energies, formulas, names, folder, quiet):

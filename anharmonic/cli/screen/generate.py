@@ -1,0 +1,131 @@
+"""``anharmonic screen generate``: new compounds ABX3 from a trained generator, screened and ranked."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anharmonic.cli.options import out_option, output_folder
+from anharmonic.cli.screen import options as opt
+from anharmonic.errors import AnharmonicError
+
+Out = Annotated[Path, out_option("candidates.csv, candidates.json, candidates.png and passed/, CIF files")]
+PER_WANTED = 10
+"""Proposals for each candidate that is wanted, where nothing else is said."""
+
+
+def generate(
+    trained: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of `anharmonic screen train-generator`.")
+    ] = Path("generator"),
+    number: Annotated[int, typer.Option("--n", "-n", min=1, metavar="N", help="Candidates that are wanted.")] = 100,
+    target: Annotated[
+        float | None,
+        typer.Option("--target-energy", metavar="EV", show_default="as low as known ones",
+                     help="Formation energy (eV/atom) that is looked for."),
+    ] = None,
+    elements: Annotated[
+        list[str] | None,
+        typer.Option("--element", metavar="SITE=SYMBOLS", show_default="any",
+                     help="Elements that a site may have, such as X=O or A=Cs,Rb. May be given several times."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option("--method", metavar="NAME",
+                     help="slerp: between known stable compounds; perturb: around them; optimise: around them, then "
+                     "downhill to the target and to perovskites; prior: anywhere."),
+    ] = "slerp",
+    proposals: Annotated[
+        int | None,
+        typer.Option("--proposals", min=1, metavar="N", show_default=f"{PER_WANTED} for each that is wanted",
+                     help="Crystals that are decoded and screened."),
+    ] = None,
+    known: Annotated[
+        list[Path] | None,
+        typer.Option("--known", metavar="FILE", show_default="what the generator was trained on",
+                     help="Known compounds: structures, tables, folders, libraries. May be given several times."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same one gives the same candidates.")] = 0,
+    out: Out = Path("candidates"),
+    quiet: opt.Quiet = False,
+):  # fmt: skip
+    """Generate compounds ABX3: propose, screen, rank.
+
+    [cyan]anharmonic screen generate generator/ --n 100 --target-energy -2.0[/cyan]
+
+    [cyan]anharmonic screen generate generator/ --element X=Br,I --element A=Cs --out halides[/cyan]
+
+    Every proposal is in candidates.csv with all its numbers and every reason against it; the best of those that pass
+    are written as CIF files. `anharmonic screen relax` and `anharmonic screen promote` take these on.
+    """
+    from anharmonic.cli.screen.candidates import known_compounds, stages, tables, write
+    from anharmonic.cli.terminal import counting, say, show
+    from anharmonic.screening.candidates.funnel import funnel
+    from anharmonic.screening.candidates.screen import screen
+    from anharmonic.screening.candidates.settings import ScreenSettings
+    from anharmonic.screening.generator.latent import LatentSpace
+    from anharmonic.screening.generator.proposals import propose
+    from anharmonic.screening.generator.training import Generator
+
+    allowed = _elements(elements or [])
+    generator, space = Generator.load(_part(trained, "generator.model")), LatentSpace.load(_part(trained, "latent.h5"))
+    compounds = known_compounds(known or [_part(trained, "known.h5")], quiet)
+    folder = output_folder(out)
+    with counting("proposals", quiet) as progress:
+        made = propose(
+            generator, space, proposals or PER_WANTED * number, method, target, allowed, seed, on_progress=progress
+        )
+    entries = [_entry(one) for one in made if one.valid]
+    if not entries:
+        raise AnharmonicError(f"none of {len(made)} proposals is a crystal: {_why_not(made)}. Take another --method")
+    settings = ScreenSettings(target_energy=target, rescale=True, most=number)
+    with stages(quiet) as progress:
+        found = screen(entries, compounds, settings, progress)
+    counts = funnel(found, len(made))
+    write(found, counts, folder, number)
+    passed = sum(one.passed for one in found)
+    if len(entries) < len(made):
+        say(f"{len(made) - len(entries)} proposals are no crystals: {_why_not(made)}")
+    if passed < number:
+        say(f"{passed} of the {number} that were wanted pass: more --proposals may help")
+    show(*tables(found, counts), f"wrote candidates.csv, .json, .png and {min(passed, number)} CIF files to {folder}")
+
+
+def _part(folder, name):
+    """A file of the training."""
+    path = folder / name
+    if not path.is_file():
+        raise AnharmonicError(
+            f"no file {path}: the folder of a finished `anharmonic screen train-generator` is expected; call that "
+            "command (again) with --out and this folder"
+        )
+    return path
+
+
+def _elements(given):
+    """Elements by site, of texts such as ``X=Br,I``."""
+    found = {}
+    for text in given:
+        site, equals, symbols = text.partition("=")
+        if not equals or not symbols:
+            raise AnharmonicError(f"elements are given as SITE=SYMBOLS, such as X=Br,I; found {text!r}")
+        found.setdefault(site.strip().upper(), set()).update(s.strip() for s in symbols.split(","))
+    return found
+
+
+def _entry(proposal):
+    """A proposal as the screens take it."""
+    from anharmonic.screening import Entry
+
+    name = f"{proposal.method}-{proposal.number:05d}"
+    said = {"generator_eV_atom": proposal.energy, "generator_again_eV_atom": proposal.energy_again}
+    return Entry(name, proposal.atoms, said)
+
+
+def _why_not(made):
+    """The most frequent reasons why proposals are no crystals, without their numbers."""
+    from collections import Counter
+    from re import sub
+
+    reasons = Counter(sub(r"[-\d.]+", "N", problem) for one in made for problem in one.decoded.problems[:1])
+    return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
