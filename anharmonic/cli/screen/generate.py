@@ -58,7 +58,7 @@ def generate(
     Every proposal is in candidates.csv with all its numbers and every reason against it; the best of those that pass
     are written as CIF files. `anharmonic screen relax` and `anharmonic screen promote` take these on.
     """
-    from anharmonic.cli.screen.candidates import known_compounds, stages, tables, write
+    from anharmonic.cli.screen.results import known_compounds, stages, tables, write
     from anharmonic.cli.terminal import counting, say, show
     from anharmonic.screening.candidates.funnel import funnel
     from anharmonic.screening.candidates.screen import screen
@@ -78,11 +78,11 @@ def generate(
     entries = [_entry(one) for one in made if one.valid]
     if not entries:
         raise AnharmonicError(f"none of {len(made)} proposals is a crystal: {_why_not(made)}. Take another --method")
-    settings = ScreenSettings(target_energy=target, rescale=True, most=number)
+    settings = ScreenSettings(target_energy=target, rescale=True)
     with stages(quiet) as progress:
         found = screen(entries, compounds, settings, progress)
     counts = funnel(found, len(made))
-    write(found, counts, folder, number)
+    write(found, counts, folder, number, {_name(one): _origin(one) for one in made})
     passed = sum(one.passed for one in found)
     if len(entries) < len(made):
         say(f"{len(made) - len(entries)} proposals are no crystals: {_why_not(made)}")
@@ -117,9 +117,17 @@ def _entry(proposal):
     """A proposal as the screens take it."""
     from anharmonic.screening import Entry
 
-    name = f"{proposal.method}-{proposal.number:05d}"
-    said = {"generator_eV_atom": proposal.energy, "generator_again_eV_atom": proposal.energy_again}
-    return Entry(name, proposal.atoms, said)
+    return Entry(_name(proposal), proposal.atoms)
+
+
+def _name(proposal):
+    return f"{proposal.method}-{proposal.number:05d}"
+
+
+def _origin(proposal):
+    """Columns of the table: what it came from, and what the generator says of its energy, before and after decoding."""
+    energies = {"asked_eV_atom": f"{proposal.energy:.4f}", "given_eV_atom": f"{proposal.energy_again:.4f}"}
+    return {"parents": " ".join(proposal.parents)} | energies
 
 
 def _why_not(made):

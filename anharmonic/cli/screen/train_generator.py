@@ -9,7 +9,10 @@ from anharmonic.cli.options import out_option, output_folder
 from anharmonic.cli.screen import options as opt
 
 Out = Annotated[
-    Path, out_option("generator.model, latent.h5, training.state, known.h5, train-generator.csv, .json, .png, latent-space.png")
+    Path,
+    out_option(
+        "generator.model, latent.h5, training.state, known.h5, train-generator.csv, .json, .png, latent-space.png"
+    ),
 ]
 PANELS = {
     "Reconstruction (nats)": (1, 7), "Divergence (nats)": (2, 8), "Energy MAE, validation (eV / atom)": (None, 10),
