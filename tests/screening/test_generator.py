@@ -235,3 +235,6 @@ def test_errors_of_energies():
     found = energy_errors(energies, energies + [0.1, -0.1, 0.1, -0.1], np.array([0.9, 0.4, 0.6, 0.1]))
     assert found["energy_mae"] == pytest.approx(0.1) and found["energy_r2"] == pytest.approx(1 - 0.04 / 5)
     assert found["f1"] == pytest.approx(0.5) and found["roc"] == pytest.approx(0.75)
+    assert found["f1_energy"] == found["roc_energy"] == 1
+    wrong = energy_errors(energies, np.array([-3.0, -1.4, -1.6, 0.0]), np.array([0.9, 0.4, 0.6, 0.1]))
+    assert wrong["f1_energy"] == pytest.approx(0.5) and wrong["roc_energy"] == pytest.approx(0.75)

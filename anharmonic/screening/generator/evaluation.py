@@ -60,7 +60,11 @@ def reconstruction_errors(images, given):
 
 
 def energy_errors(energies, predicted, stable):
-    """Section 3.2: errors of formation energies (n,), eV/atom, and of probabilities (n,) of being stable."""
+    """Section 3.2: errors of formation energies (n,), eV/atom, and of being stable.
+
+    F1 and the area under the ROC curve are those of the classifier's probabilities `stable` (n,), and of the predicted
+    energies themselves (`f1_energy`, `roc_energy`).
+    """
     metrics = extra("sklearn.metrics")
     error, is_stable = predicted - energies, energies <= STABLE
     both = is_stable.any() and not is_stable.all()
@@ -69,4 +73,6 @@ def energy_errors(energies, predicted, stable):
         "energy_r2": float(1 - (error**2).sum() / ((energies - energies.mean()) ** 2).sum()),
         "f1": float(metrics.f1_score(is_stable, stable > 0.5, zero_division=0.0)),
         "roc": float(metrics.roc_auc_score(is_stable, stable)) if both else float("nan"),
+        "f1_energy": float(metrics.f1_score(is_stable, predicted <= STABLE, zero_division=0.0)),
+        "roc_energy": float(metrics.roc_auc_score(is_stable, -predicted)) if both else float("nan"),
     }  # fmt: skip
