@@ -81,15 +81,17 @@ def train_generator(
         )  # fmt: skip
     found.save(folder / "generator.model")
     errors, predicted, divergences = evaluate(found, images[tested], energies[tested])
-    names = [*(f"training {name}" for name in TERMS), *(f"validation {name}" for name in ERRORS)]
-    opt.write_csv(folder / "train-generator.csv", [dict(zip(names, row.tolist(), strict=True)) for row in found.curve])
+    columns = [*(f"training {name}" for name in TERMS), *(f"validation {name}" for name in ERRORS)]
+    opt.write_csv(
+        folder / "train-generator.csv", [dict(zip(columns, row.tolist(), strict=True)) for row in found.curve]
+    )
     record = {
         "crystals": len(groups), "trained on": int((~tested).sum()), "stable": float((energies <= STABLE).mean()),
         "seconds": found.seconds, "best epoch": found.best_epoch, "divergences": divergences.tolist(),
         "test": {name: value if np.isfinite(value) else None for name, value in errors.items()},
     }  # fmt: skip
-    space = _latent_space(found, images[~tested], energies[~tested], groups[~tested], names[~tested], folder, quiet)
-    record |= {"region of interest": space}
+    trained = (part[~tested] for part in (images, energies, groups, names))
+    record["region of interest"] = _latent_space(found, *trained, folder, quiet)
     opt.write_json(folder / "train-generator.json", record)
     draw_training(found.curve, PANELS, energies[tested], predicted, divergences, folder / "train-generator.png", STABLE)
     show(_table(errors), f"epoch {found.best_epoch} of {epochs} kept; {found.seconds:.0f} s", f"wrote {folder}")
