@@ -32,6 +32,10 @@ from anharmonic.screening.reading import read_entries
 SHARES = 0.125, 0.25, 0.5, 1.0
 """Of the crystals of the training."""
 SHOWN = {"energy_mae": "Energy MAE (eV / atom)", "elements": "Elements wrong", "lattice_mae": "Lattice MAE (Å)"}
+HEAD = (
+    "| method | proposed | valid (%) | formulas | not known | stable after decoding (%) | E asked | E given | "
+    "MAE of the two | seconds |"
+)
 ENERGY, LARGEST = "e_form_eV_atom", 6.0
 
 
@@ -62,26 +66,15 @@ def compare(options):
     generator = Generator.load(options.model)
     space = LatentSpace.load(Path(options.model).with_name("latent.h5"))
     formulas = abx(space)
-    print(
-        "| method | proposed | valid (%) | formulas | not known | stable after decoding (%) | E asked | E given | ",
-        end="",
-    )
-    print("MAE of the two | seconds |\n|" + " --- |" * 10)
+    print(HEAD + "\n|" + " --- |" * 10)
     for method in options.methods:
         begin = time.process_time()
         found = propose(generator, space, options.count, method, options.target, elements, options.seed)
         row(method, found, time.process_time() - begin, formulas)
     if options.plain:
         plain, begin = Generator.load(options.plain), time.process_time()
-        found = propose(
-            plain,
-            LatentSpace.of(plain, np.empty((0, *SHAPE)), [], []),
-            options.count,
-            "prior",
-            None,
-            elements,
-            options.seed,
-        )
+        empty = LatentSpace.of(plain, np.empty((0, *SHAPE)), [], [])
+        made = propose(plain, empty, options.count, "prior", None, elements, options.seed)
         again = read_again(generator, [one.decoded for one in made])  # its own heads know nothing
         values = zip(made, *again, strict=True)
         found = [replace(one, energy=np.nan, energy_again=e, stable_again=p) for one, e, p in values]
