@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from anharmonic.screening import Library
+from anharmonic.screening.generator.latent import LatentSpace
 
 SALTS = {"NaCl": 5.64, "KCl": 6.29, "LiF": 4.03, "NaF": 4.63, "KBr": 6.6, "MgO": 4.21, "CaO": 4.81, "SrO": 5.16}
 MODULI = {"NaCl": 24, "KCl": 18, "LiF": 70, "NaF": 47, "KBr": 15, "MgO": 155, "CaO": 110, "SrO": 88}

@@ -264,6 +264,7 @@ def test_a_descent_reaches_its_target():
         before, after = (np.median(abs(generator.heads(place)[0] - target)) for place in (start, z))
         assert after < 0.2 * before and before > 0.3 and np.isfinite(terms).all()
     bromides = allowed_elements({"X": ["Br"]})
+    settings = Descent(steps=100, rate=0.2, energy=0.2, similarity=0.05)
     z, terms = descend(generator.model, start, -1.0, bromides, settings)
     assert np.mean([decode(image).elements[2] == "Br" for image in generator.decode(z)]) > 0.8
     assert not any(decode(image).elements[2] == "Br" for image in generator.decode(start))

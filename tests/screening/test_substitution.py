@@ -34,7 +34,7 @@ def test_what_is_known():
 
 
 def test_exchanged_elements_are_of_their_site_and_charge():
-    """Every element comes from the pool of its site and charge, none twice in the same cell, and no parent comes back."""
+    """Every element is of the pool of its site and charge; no crystal comes twice, and no parent."""
     pools, found = known().pools(), substitute(known(), 30)
     assert len(found) == 30 and len({(one.formula, round(one.atoms.get_volume(), 3)) for one in found}) == 30
     for one in found:

@@ -94,8 +94,8 @@ def train_generator(
         "seconds": found.seconds, "best epoch": found.best_epoch, "divergences": divergences.tolist(),
         "test": {name: value if np.isfinite(value) else None for name, value in errors.items()},
     }  # fmt: skip
-    space = _latent_space(found, images[~tested], energies[~tested], groups[~tested], names[~tested], folder, quiet)
-    record |= {"region of interest": space}
+    trained = (part[~tested] for part in (images, energies, groups, names))
+    record["region of interest"] = _latent_space(found, *trained, folder, quiet)
     with counting("known compounds", quiet) as progress:
         describe(entries, on_entry=progress).save(folder / "known.h5")
     opt.write_json(folder / "train-generator.json", record)
