@@ -42,7 +42,7 @@ LEARN = """\
 # anharmonic learn learn.toml --out learn: see `anharmonic learn --example`
 
 fit = "fit.toml"
-rounds = 4
+rounds = 8
 seed = 0
 
 [sample]
@@ -50,10 +50,10 @@ supercells = [[2, 2, 2], {small}]
 temperatures = [100, 300, 500]
 equilibration = 400
 production = 4000
-every = 100
+every = 20
 
 [pick]
-per_round = 20
+per_round = 25
 above = 1.0
 below = 4.0
 share = 0.01

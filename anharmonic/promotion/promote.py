@@ -78,7 +78,7 @@ def promote(
     incar : Path or str, optional
         Labels are made by VASP, from this INCAR ("": one that is written); otherwise by the calculator.
     count, seed : int
-        Of the structures to label.
+        Of the structures to label; the count may be raised later.
     preset : str
         Of the basis.
     source : str
@@ -98,7 +98,7 @@ def promote(
     if calculator is None and incar is None:
         raise AnharmonicError("labels are made by a calculator or by VASP; name one of them")
     tell = tell or (lambda step, done, total: None)
-    _same_promotion(folder, atoms, name, incar is not None, count, seed)
+    _same_promotion(folder, atoms, name, incar is not None, seed)
     tell("cubic reference", 0, 1)
     reference = _reference(atoms, calculator, folder)
     crystal, hessian, found = reference.crystal, None, (None, [], [], [])
@@ -119,16 +119,15 @@ def promote(
     return result
 
 
-def _same_promotion(folder, atoms, name, vasp, count, seed):
+def _same_promotion(folder, atoms, name, vasp, seed):
     """Refuse a folder of another promotion."""
     total = hashlib.sha256()
     for values in (atoms.numbers, atoms.positions.round(5), atoms.cell.array.round(5)):
         total.update(np.ascontiguousarray(values).tobytes())
-    settings = {"candidate": total.hexdigest()[:16], "calculator": name, "vasp": vasp, "count": count, "seed": seed}
+    settings = {"candidate": total.hexdigest()[:16], "calculator": name, "vasp": vasp, "seed": seed}
     path = folder / SETTINGS
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else settings
-    if known != settings:
-        what = ", ".join(f"{key} {known.get(key)!r}" for key in settings if known.get(key) != settings[key])
+    if what := ", ".join(f"{key} {known.get(key)!r}" for key in settings if known.get(key) != settings[key]):
         raise AnharmonicError(f"{folder} holds another promotion ({what}): give another folder")
     write_json(path, settings)
 

@@ -19,7 +19,8 @@ Calculator = Annotated[
 ]  # fmt: skip
 COLUMNS = (
     "name", "formula", "energy", "formation", "aligned", "predicted", "error", "above_competing", "phases",
-    "perovskite_before", "perovskite_after", "volume_change", "displacement", "steps", "converged", "fmax", "reason", "file",
+    "perovskite_before", "perovskite_after", "volume_change", "displacement", "steps", "converged", "fmax", "reason",
+    "file",
 )  # fmt: skip
 """Of the table in CSV."""
 
