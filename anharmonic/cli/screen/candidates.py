@@ -8,7 +8,7 @@ import typer
 from anharmonic.cli.options import out_option, output_folder
 from anharmonic.cli.screen import options as opt
 
-Out = Annotated[Path, out_option("candidates.csv, candidates.json, candidates.png and passed/, CIF files")]
+Out = Annotated[Path, out_option("candidates.csv, .json and .png; passed.jsonl and passed/ (CIF files)")]
 LIMITS = "Limits"
 """Panel of the help."""
 

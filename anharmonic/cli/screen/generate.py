@@ -9,7 +9,7 @@ from anharmonic.cli.options import out_option, output_folder
 from anharmonic.cli.screen import options as opt
 from anharmonic.errors import AnharmonicError
 
-Out = Annotated[Path, out_option("candidates.csv, candidates.json, candidates.png and passed/, CIF files")]
+Out = Annotated[Path, out_option("candidates.csv, .json and .png; passed.jsonl and passed/ (CIF files)")]
 PER_WANTED = 10
 """Proposals for each candidate that is wanted, where nothing else is said."""
 
@@ -56,7 +56,8 @@ def generate(
     [cyan]anharmonic screen generate generator/ --element X=Br,I --element A=Cs --out halides[/cyan]
 
     Every proposal is in candidates.csv with all its numbers and every reason against it; the best of those that pass
-    are written as CIF files. `anharmonic screen relax` and `anharmonic screen promote` take these on.
+    are written as CIF files. `anharmonic screen relax candidates/passed.jsonl --predicted e_form_eV_atom` and
+    `anharmonic screen promote` take these on.
     """
     from anharmonic.cli.screen.results import known_compounds, stages, tables, write
     from anharmonic.cli.terminal import counting, say, show

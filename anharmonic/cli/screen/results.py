@@ -51,11 +51,28 @@ def write(found, counts, folder, most=None, more=None):
     opt.write_json(folder / "candidates.json", {"funnel": counts, "candidates": [_record(one) for one in found]})
     passed = [one for one in found if one.passed and one.prediction][:most]
     _write_structures(passed, folder / "passed")
+    write_table(passed, folder / "passed.jsonl")
     draw_candidates(
         counts, [f"{one.compound} ({one.name})" for one in passed], [one.prediction.value for one in passed],
         [one.prediction.deviation for one in passed], [bool(one.verdicts["energy"].warning) for one in passed],
         folder / "candidates.png", next((one.settings.target_energy for one in found), None),
     )  # fmt: skip
+
+
+def write_table(passed, path):
+    """Candidates with their predicted energies, a line each, as all screening commands read them."""
+    import json
+
+    from anharmonic.files import replacing
+
+    with replacing(path) as part, open(part, "w", encoding="utf-8") as file:
+        for one in passed:
+            structure = {
+                "cell": one.atoms.cell.tolist(), "symbols": one.atoms.get_chemical_symbols(),
+                "frac": one.atoms.get_scaled_positions().tolist(),
+            }  # fmt: skip
+            energy = {"e_form_eV_atom": one.prediction.value, "deviation_eV_atom": one.prediction.deviation}
+            file.write(json.dumps({"name": one.name} | structure | energy) + "\n")
 
 
 def known_compounds(paths, quiet):
