@@ -1,6 +1,6 @@
 """From a candidate to its phase transitions: CsPbCl3, labelled by a universal potential.
 
-    python examples/08_candidate_to_transition.py            # needs sevenn (7net-0); some 40 minutes on one core
+    python examples/08_candidate_to_transition.py            # needs sevenn (7net-0); some 10 minutes on one core
     python examples/08_candidate_to_transition.py --short    # CsPbBr3 by its shipped potential, no learning, few steps
 
 Run it again after an interruption and it goes on where it stopped. On the command line:
