@@ -1,13 +1,13 @@
-"""From a candidate to its phase transitions: CsSnBr3, labelled by a universal potential.
+"""From a candidate to its phase transitions: CsPbCl3, labelled by a universal potential.
 
-    python examples/08_candidate_to_transition.py            # needs sevenn (7net-0); some 40 minutes on one core
+    python examples/08_candidate_to_transition.py            # needs sevenn (7net-0); some 10 minutes on one core
     python examples/08_candidate_to_transition.py --short    # CsPbBr3 by its shipped potential, no learning, few steps
 
 Run it again after an interruption and it goes on where it stopped. On the command line:
 
-    anharmonic screen promote CsSnBr3.cif --calculator 7net-0 --structures 300 --out candidate/promoted
+    anharmonic screen promote CsPbCl3.cif --calculator 7net-0 --structures 300 --out candidate/promoted
     anharmonic learn candidate/promoted/learn.toml --out candidate/learn
-    anharmonic sweep candidate/learn/CsSnBr3.h5 --supercell 6 6 6 --temperatures 25:450:25 --out candidate/sweep
+    anharmonic sweep candidate/learn/CsPbCl3.h5 --supercell 6 6 6 --temperatures 25:450:25 --out candidate/sweep
 """
 
 import argparse
@@ -29,7 +29,7 @@ folder = Path(options.out)
 for part in ("promoted", "sweep"):
     (folder / part).mkdir(parents=True, exist_ok=True)
 
-symbols, a, calculator, count = ("Cs", "Sn", "Br"), 5.80, "7net-0", 300
+symbols, a, calculator, count = ("Cs", "Pb", "Cl"), 5.605, "7net-0", 300
 if options.short:
     symbols, a, calculator, count = ("Cs", "Pb", "Br"), 5.87, f"{folder / 'shipped.py'}:calculator", 40
     text = (

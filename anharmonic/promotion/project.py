@@ -48,9 +48,9 @@ seed = 0
 [sample]
 supercells = [[2, 2, 2], {small}]
 temperatures = [100, 300, 500]
-equilibration = 400
+equilibration = 50
 production = 4000
-every = 20
+every = 10
 
 [pick]
 per_round = 25
