@@ -58,6 +58,7 @@ def test_fitted_charges(dipolar, labels):
     assert force_error(result) < 0.5
 
 
+@pytest.mark.slow
 def test_nets_beside_dipoles(dipolar, labels):
     """Nets are trained on what dipoles leave."""
     options = {"hidden": (2,), "schedule": Schedule(steps=60), "ridge": 1e-9}

@@ -17,7 +17,12 @@ from anharmonic.screening import Entry, describe
 from anharmonic.screening.candidates.charges import charge_verdicts, charges
 from anharmonic.screening.candidates.duplicates import duplicates
 from anharmonic.screening.candidates.funnel import failures_by_screen, funnel
-from anharmonic.screening.candidates.geometry import coordination_verdict, factor_verdict, similarity_verdict
+from anharmonic.screening.candidates.geometry import (
+    coordination_verdict,
+    factor_verdict,
+    similarity_verdict,
+    tolerance_verdict,
+)
 from anharmonic.screening.candidates.matching import same_crystal, shape_distances
 from anharmonic.screening.candidates.novelty import Known
 from anharmonic.screening.candidates.screen import screen
@@ -25,6 +30,7 @@ from anharmonic.screening.candidates.settings import SCREENS, ScreenSettings
 from anharmonic.screening.candidates.similarity import similarity
 from anharmonic.screening.candidates.sizes import closest_contact, expected_lengths, strain
 from anharmonic.screening.candidates.standards import standards
+from anharmonic.screening.candidates.verdict import not_run
 from anharmonic.screening.generator.decoding import decode
 from anharmonic.screening.generator.descriptor import encode
 from anharmonic.screening.perovskites.coordination import coordination
@@ -374,7 +380,7 @@ def call(tmp_path, monkeypatch, capsys):
 def test_the_command(call, tmp_path):
     """A row for each with reasons, CIF files of those that pass in the order of their rank, a figure."""
     code, out, _ = call("BaZrO3.cif", "ilmenite.cif", "--target-energy", "-3", "--out", "found")
-    assert code == 0 and "Left after each stage" in out and "ilmenite (FeTiO3) fails: coordination" in out
+    assert code == 0 and "Left after each stage" in out and "ilmenite (FeTiO3) fails: tolerance" in out
     with open(tmp_path / "found" / "candidates.csv", newline="") as file:
         first, second = csv.DictReader(file)
     assert (first["name"], first["rank"], first["reasons"]) == ("BaZrO3", "1", "")
@@ -444,3 +450,14 @@ def test_the_compounds_of_the_paper():
         pair = {one.verdicts["duplicate"].passed, other.verdicts["duplicate"].passed}
         assert pair == {True, False} and one.verdicts["contacts"].passed
     assert {n for n, one in found.items() if "charges" in one.failed} == {"CIF_3", "CIF_3 decoded"}
+
+
+def test_small_cations_fall_out_of_their_hole():
+    """The tolerance factor has a limit of its own: what only warns elsewhere fails; without radii it is not run."""
+    compounds = ("Sr", "Ti", "O"), ("Lu", "Bi", "O")
+    known, small = (factor_verdict(Roles(*(atomic_numbers[s] for s in symbols))) for symbols in compounds)
+    assert tolerance_verdict(known).passed and known.value > 0.8
+    assert small.value < 0.77 and tolerance_verdict(small).passed is False
+    assert "at least 0.77 is expected" in tolerance_verdict(small).words
+    assert tolerance_verdict(small, 0.5).passed
+    assert tolerance_verdict(not_run("no radius")).passed is None

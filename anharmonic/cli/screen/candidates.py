@@ -59,9 +59,9 @@ def candidates(
 
     [cyan]anharmonic screen candidates mine.cif --complete --warn factors --warn charges[/cyan]
 
-    The screens: structure, contacts, volume, charges, electronegativity, factors, coordination, similarity, novelty,
-    energy, duplicate. Every candidate is in the table with all its numbers and every reason against it. Those that pass
-    are written as CIF files, the best first: nearest to the target energy, or lowest.
+    The screens: structure, contacts, volume, charges, electronegativity, factors, tolerance, coordination, similarity,
+    novelty, energy, duplicate. Every candidate is in the table with all its numbers and every reason against it. Those
+    that pass are written as CIF files, the best first: nearest to the target energy, or lowest.
     """
     from anharmonic.cli.screen.results import known_compounds, stages, tables, write
     from anharmonic.cli.terminal import counting, show

@@ -45,6 +45,11 @@ def generate(
         typer.Option("--known", metavar="FILE", show_default="what the generator was trained on",
                      help="Known compounds: structures, tables, folders, libraries. May be given several times."),
     ] = None,
+    warn: Annotated[
+        list[str] | None,
+        typer.Option("--warn", metavar="SCREEN", show_default="factors",
+                     help="A screen that only warns, such as novelty. May be given several times."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same one gives the same candidates.")] = 0,
     out: Out = Path("candidates"),
     quiet: opt.Quiet = False,
@@ -79,7 +84,7 @@ def generate(
     entries = [_entry(one) for one in made if one.valid]
     if not entries:
         raise AnharmonicError(f"none of {len(made)} proposals is a crystal: {_why_not(made)}. Take another --method")
-    settings = ScreenSettings(target_energy=target, rescale=True)
+    settings = ScreenSettings(target_energy=target, rescale=True, warn=("factors", *(warn or ())))
     with stages(quiet) as progress:
         found = screen(entries, compounds, settings, progress)
     counts = funnel(found, len(made))

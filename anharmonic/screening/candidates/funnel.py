@@ -7,6 +7,7 @@ STAGES = {
     "distances, volume": ("contacts", "volume"),
     "charges": ("charges", "electronegativity"),
     "factors": ("factors",),
+    "tolerance factor": ("tolerance",),
     "perovskite": ("coordination",),
     "similar to a standard": ("similarity",),
     "novel": ("novelty",),

@@ -1,5 +1,7 @@
 """Whether ions fit, whether coordination is that of a perovskite, and which standard it is like."""
 
+from dataclasses import replace
+
 from ase.data import chemical_symbols
 
 from anharmonic.errors import AnharmonicError
@@ -18,6 +20,9 @@ LIMITS = {
 }
 """What is wrong beyond each limit of `perovskites.factors`."""
 
+LEAST_TOLERANCE = 0.77
+"""Of 20 proposals below it none stayed a perovskite when relaxed, of 25 above it ten did (docs/candidates.md)."""
+
 
 def factor_verdict(found):
     """The verdict on tolerance (its number) and octahedral factor of rigid ions, against the limits of their anion."""
@@ -29,6 +34,14 @@ def factor_verdict(found):
     words = f"t = {known.tolerance:.3f}, mu = {known.octahedral:.3f}{'' if known.exact else ' (radii estimated)'}"
     beyond = [f"{LIMITS[name]} ({name})" for name, mask in broken.items() if mask]
     return Verdict(not beyond, "; ".join([words, *beyond]), known.tolerance)
+
+
+def tolerance_verdict(verdict, least=LEAST_TOLERANCE):
+    """The verdict on the tolerance factor of a `factor_verdict`: whether A may be large enough to stay in its hole."""
+    if verdict.value is None or verdict.value >= least:
+        return replace(verdict, passed=None if verdict.value is None else True)
+    words = f"t = {verdict.value:.3f}; at least {least:g} is expected, A is too small for its hole"
+    return Verdict(False, words, verdict.value)
 
 
 def coordination_verdict(atoms, found):

@@ -9,7 +9,12 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.screening.candidates.charges import charge_verdicts
 from anharmonic.screening.candidates.duplicates import duplicate_verdicts
 from anharmonic.screening.candidates.energy import energy_verdict, predictions
-from anharmonic.screening.candidates.geometry import coordination_verdict, factor_verdict, similarity_verdict
+from anharmonic.screening.candidates.geometry import (
+    coordination_verdict,
+    factor_verdict,
+    similarity_verdict,
+    tolerance_verdict,
+)
 from anharmonic.screening.candidates.novelty import Known, novelties
 from anharmonic.screening.candidates.screened import Screened, failures
 from anharmonic.screening.candidates.settings import SCREENS, ScreenSettings
@@ -113,6 +118,7 @@ def _cheap(state, expected, settings):
     verdicts["volume"] = volume_verdict(found, expected, settings.most_strain)
     verdicts["charges"], verdicts["electronegativity"] = charge_verdicts(own)
     verdicts["factors"] = factor_verdict(own)
+    verdicts["tolerance"] = tolerance_verdict(verdicts["factors"], settings.least_tolerance)
     verdicts["coordination"] = coordination_verdict(atoms, own)
     verdicts["similarity"] = similarity_verdict(atoms, own, settings.most_distance)
 

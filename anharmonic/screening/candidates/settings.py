@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from anharmonic.errors import AnharmonicError
+from anharmonic.screening.candidates.geometry import LEAST_TOLERANCE
 from anharmonic.screening.candidates.similarity import MOST_DISTANT
 from anharmonic.screening.candidates.sizes import LEAST_CONTACT, MOST_STRAIN
 
 SCREENS = (
-    "structure", "contacts", "volume", "charges", "electronegativity", "factors", "coordination", "similarity",
-    "novelty", "energy", "duplicate",
+    "structure", "contacts", "volume", "charges", "electronegativity", "factors", "tolerance", "coordination",
+    "similarity", "novelty", "energy", "duplicate",
 )  # fmt: skip
 """In the order in which they are run."""
 EXPENSIVE = SCREENS[-3:]
@@ -29,6 +30,8 @@ class ScreenSettings:
         Highest predicted formation energy, eV/atom: by default that of the elements.
     most_distance : float
         From the nearest standard perovskite, in lattice constants (`similarity`).
+    least_tolerance : float
+        Tolerance factor (`perovskites.factors`, radii of six neighbours) below which none is expected to stay one.
     least_contact : float
         Distance of two atoms, of the sum of their covalent radii.
     most_strain : float
@@ -51,6 +54,7 @@ class ScreenSettings:
     energy_window: float | None = None
     most_energy: float | None = 0.0
     most_distance: float = MOST_DISTANT
+    least_tolerance: float = LEAST_TOLERANCE
     least_contact: float = LEAST_CONTACT
     most_strain: float = MOST_STRAIN
     rescale: bool = False
