@@ -32,9 +32,9 @@ def draw_latent_space(embedded, planar, axes, energies, stable, chosen, path):
         left.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
         drawing.colorbar(drawn, ax=left, label="Formation energy (eV / atom)", extend="both", pad=0.02)
         _draw_points(middle, planar, axes, stable)
-        middle.legend(markerscale=3, loc="best", handletextpad=0.2)
+        middle.legend(markerscale=3, loc="lower left", handletextpad=0.2)
         _draw_points(right, planar, axes, stable, 5)
-        right.scatter(*planar[chosen].T, s=12, facecolors="none", edgecolors=INK, linewidths=0.4)
+        right.scatter(*planar[chosen].T, s=12, facecolors="none", edgecolors=INK, linewidths=0.3)
         for axis in range(2) if chosen.any() else ():
             ends = np.quantile(planar[chosen, axis], (0.02, 0.98))
             margin = MARGIN * max(ends[1] - ends[0], 1e-3)

@@ -165,6 +165,9 @@ def region_of_interest(space, target=None, elements=None, size=REGION, neighbour
     if fewer are so near). With elements, those are taken that have them on all sites asked for; if fewer than 20 do,
     on one site less, and so on. If fewer than 20 of them are stable, the 20 of lowest energy are taken.
 
+    Every formula counts once, with the crystal of the lowest energy or the nearest to the target: a compound of which
+    many structures are known would otherwise be a dense region of its own.
+
     Parameters
     ----------
     space : LatentSpace
@@ -195,12 +198,19 @@ def region_of_interest(space, target=None, elements=None, size=REGION, neighbour
     wanted = space.stable[able] if target is None else away <= NEAR
     if wanted.sum() < LEAST:
         wanted = np.argsort(np.argsort(away, kind="stable")) < LEAST
-    able = able[wanted]
-    distances, _ = _nearest(space.means[able], space.means[able], neighbours)
+    first = {}
+    for number in able[wanted][np.argsort(away[wanted], kind="stable")].tolist():
+        first.setdefault(space.formulas[number], number)
+    ones = np.array(sorted(first.values()))
+    if len(ones) < 2:
+        raise AnharmonicError(
+            f"a region of interest needs at least two compounds; found {space.formulas[ones[0]]} alone"
+        )
+    distances, _ = _nearest(space.means[ones], space.means[ones], neighbours)
     order = np.argsort(distances[:, -1], kind="stable")[:size]
-    _, numbers = _nearest(space.means[able[order]], space.means, neighbours)
-    share = float(np.isin(numbers, able).mean())
-    return Region(able[order], distances[order, -1], share, int(matched))
+    _, numbers = _nearest(space.means[ones[order]], space.means, neighbours)
+    share = float(np.isin(numbers, able[wanted]).mean())
+    return Region(ones[order], distances[order, -1], share, int(matched))
 
 
 def slerp(one, other, t):

@@ -87,19 +87,17 @@ class Sampling:
     Attributes
     ----------
     spacing : float
-        dt of interpolation: 1/2, 1/3, and so on.
+        dt of interpolation: 1/2, 1/3, and so on. Near an end it gives the compound of that end: what is new is in the
+        middle.
     noise : float
         Standard deviation of perturbation, in units of the prior; that of Ren et al.
-    start : float
-        The same of the points where a descent begins.
     rounds : int
         To and fro of a crystal that was given other elements than its image has, so that its cell fits them.
     descent : Descent
     """
 
-    spacing: float = 0.1
+    spacing: float = 0.5
     noise: float = 0.4
-    start: float = 0.4
     rounds: int = 1
     descent: Descent = field(default_factory=Descent)
 
@@ -117,7 +115,7 @@ def propose(generator, space, count, method="slerp", target=None, elements=None,
         Fewer come back where fewer are found, such as between few points.
     method : str
         "slerp": between two points of the region of interest. "perturb": around one of them. "prior": standard normal
-        numbers, all that a plain autoencoder has. "optimise": around one of them, then a descent to what is asked for.
+        numbers, all that a plain autoencoder has. "optimise": as slerp, then a descent to what is asked for.
     target : float, optional
         Formation energy, eV/atom: of the region, and where the descent goes; by default to the mean of the region.
     elements : dict of str to iterable of str, optional
@@ -210,13 +208,12 @@ def _between(task, rng):
         yield slerp(*task.space.means[parents.T], (places + 1) * spacing).astype(np.float32), parents
 
 
-def _around(task, rng, noise=None):
+def _around(task, rng):
     """Points around those of the region."""
-    noise = task.settings.noise if noise is None else noise
     while True:
         parents = rng.choice(task.region.chosen, (TOGETHER, 1))
         means = task.space.means[parents[:, 0]]
-        yield means + noise * rng.normal(size=means.shape).astype(np.float32), parents
+        yield means + task.settings.noise * rng.normal(size=means.shape).astype(np.float32), parents
 
 
 def _anywhere(task, rng):
@@ -227,9 +224,9 @@ def _anywhere(task, rng):
 
 
 def _towards(task, rng):
-    """Points around those of the region, moved to what is asked for."""
+    """Points of interpolation, moved to what is asked for."""
     target = task.space.energies[task.region.chosen].mean() if task.target is None else task.target
-    for z, parents in _around(task, rng, task.settings.start):
+    for z, parents in _between(task, rng):
         yield descend(task.generator.model, z, target, task.allowed, task.settings.descent)[0], parents
 
 
