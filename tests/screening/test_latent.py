@@ -224,12 +224,16 @@ def test_proposals(method):
 def test_proposals_lie_between_their_parents():
     generator, space = trained()
     region = region_of_interest(space)
-    found = proposed(10**6, region=replace(region, chosen=region.chosen[:4]), settings=Sampling(spacing=0.25))
-    assert 0 < len(found) <= number_between(4, 0.25) == 18
+    few = replace(region, chosen=region.chosen[:4])
+    found = proposed(40, region=few, settings=Sampling(spacing=0.25))
+    places = []
     for one in found:
         ends = [space.means[space.formulas.index(formula)] for formula in one.parents]
-        way = slerp(*ends, [0.25, 0.5, 0.75])
-        assert abs(way - one.z).max(axis=1).min() < 1e-5
+        away = abs(slerp(*ends, np.arange(17) / 16) - one.z).max(axis=1)
+        assert away.min() < 1e-5
+        places.append(int(away.argmin()))
+    assert set(places[:12]) <= {4, 8, 12}  # the points asked for come first, then those between them
+    assert len(found) == 40 and places.count(8) <= 6 and set(places) & {2, 6, 10, 14}
 
 
 def test_a_parent_comes_back():

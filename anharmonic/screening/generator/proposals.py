@@ -24,6 +24,10 @@ BARREN = 10
 """Batches in which nothing new is found before the search ends."""
 
 
+FINEST = 1 / 16
+"""Spacing of interpolation down to which more points are made where those asked for do not suffice."""
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A compound that may be new.
@@ -88,7 +92,7 @@ class Sampling:
     ----------
     spacing : float
         dt of interpolation: 1/2, 1/3, and so on. Near an end it gives the compound of that end: what is new is in the
-        middle.
+        middle. Where that is not enough, such as with few parents, it is halved.
     noise : float
         Standard deviation of perturbation, in units of the prior; that of Ren et al.
     rounds : int
@@ -197,15 +201,18 @@ class _Task:
 
 
 def _between(task, rng):
-    """Points between all pairs of the region, in random order."""
+    """Points between all pairs of the region, in random order; then those half way between them, down to 1/16."""
     chosen, spacing = task.region.chosen, task.settings.spacing
-    total, steps = number_between(len(chosen), spacing), round(1 / spacing) - 1
     one, other = np.triu_indices(len(chosen), 1)
-    order = rng.permutation(total)
-    for begin in range(0, total, TOGETHER):
-        pairs, places = np.divmod(order[begin : begin + TOGETHER], steps)
-        parents = np.stack([chosen[one[pairs]], chosen[other[pairs]]], axis=1)
-        yield slerp(*task.space.means[parents.T], (places + 1) * spacing).astype(np.float32), parents
+    places = spacing * np.arange(1, 1 + number_between(2, spacing))
+    while len(places):
+        order = rng.permutation(len(one) * len(places))
+        for begin in range(0, len(order), TOGETHER):
+            pairs, steps = np.divmod(order[begin : begin + TOGETHER], len(places))
+            parents = np.stack([chosen[one[pairs]], chosen[other[pairs]]], axis=1)
+            yield slerp(*task.space.means[parents.T], places[steps]).astype(np.float32), parents
+        spacing = spacing / 2
+        places = np.arange(spacing, 1, 2 * spacing) if spacing >= FINEST else ()
 
 
 def _around(task, rng):
