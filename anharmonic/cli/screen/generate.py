@@ -12,6 +12,8 @@ from anharmonic.errors import AnharmonicError
 Out = Annotated[Path, out_option("candidates.csv, .json and .png; passed.jsonl and passed/ (CIF files)")]
 PER_WANTED = 10
 """Proposals for each candidate that is wanted, where nothing else is said."""
+ENERGY = "e_form_eV_atom"
+"""Property that holds formation energies."""
 
 
 def generate(
@@ -35,6 +37,12 @@ def generate(
                      help="slerp: between known stable compounds; perturb: around them; optimise: around them, then "
                      "downhill to the target and to perovskites; prior: anywhere."),
     ] = "slerp",
+    substitute: Annotated[
+        list[Path] | None,
+        typer.Option("--substitute", metavar="FILE",
+                     help="Not the network proposes, but random exchange of elements in these known compounds with "
+                     "e_form_eV_atom. May be given several times."),
+    ] = None,
     proposals: Annotated[
         int | None,
         typer.Option("--proposals", min=1, metavar="N", show_default=f"{PER_WANTED} for each that is wanted",
@@ -69,18 +77,15 @@ def generate(
     from anharmonic.screening.candidates.funnel import funnel
     from anharmonic.screening.candidates.screen import screen
     from anharmonic.screening.candidates.settings import ScreenSettings
-    from anharmonic.screening.generator.latent import LatentSpace
-    from anharmonic.screening.generator.proposals import propose
-    from anharmonic.screening.generator.training import Generator
 
-    allowed = _elements(elements or [])
-    generator, space = Generator.load(_part(trained, "generator.model")), LatentSpace.load(_part(trained, "latent.h5"))
+    allowed, count = _elements(elements or []), proposals or PER_WANTED * number
     compounds = known_compounds(known or [_part(trained, "known.h5")], quiet)
     folder = output_folder(out)
     with counting("proposals", quiet) as progress:
-        made = propose(
-            generator, space, proposals or PER_WANTED * number, method, target, allowed, seed, on_progress=progress
-        )
+        if substitute:
+            made = _substituted(substitute, count, allowed, seed, progress)
+        else:
+            made = _proposed(trained, count, method, target, allowed, seed, progress)
     entries = [_entry(one) for one in made if one.valid]
     if not entries:
         raise AnharmonicError(f"none of {len(made)} proposals is a crystal: {_why_not(made)}. Take another --method")
@@ -95,6 +100,29 @@ def generate(
     if passed < number:
         say(f"{passed} of the {number} that were wanted pass: more --proposals may help")
     show(*tables(found, counts), f"wrote candidates.csv, .json, .png and {min(passed, number)} CIF files to {folder}")
+
+
+def _proposed(folder, count, method, target, allowed, seed, progress):
+    """Proposals of the network."""
+    from anharmonic.screening.generator.latent import LatentSpace
+    from anharmonic.screening.generator.proposals import propose
+    from anharmonic.screening.generator.training import Generator
+
+    generator = Generator.load(_part(folder, "generator.model"))
+    space = LatentSpace.load(_part(folder, "latent.h5"))
+    return propose(generator, space, count, method, target, allowed, seed, on_progress=progress)
+
+
+def _substituted(files, count, allowed, seed, progress):
+    """Proposals by random substitution."""
+    from anharmonic.screening.generator.substitution import Known, substitute
+    from anharmonic.screening.reading import read_entries
+
+    entries = [entry for entry in read_entries(files)[0] if ENERGY in entry.properties]
+    if not entries:
+        raise AnharmonicError(f"no structure of {', '.join(map(str, files))} has a formation energy {ENERGY}")
+    known = Known.of(entries, [entry.properties[ENERGY] for entry in entries])
+    return substitute(known, count, allowed, seed, on_progress=progress)
 
 
 def _part(folder, name):
@@ -132,8 +160,8 @@ def _name(proposal):
 
 def _origin(proposal):
     """Columns of the table: what it came from, and what the generator says of its energy, before and after decoding."""
-    energies = {"asked_eV_atom": f"{proposal.energy:.4f}", "given_eV_atom": f"{proposal.energy_again:.4f}"}
-    return {"parents": " ".join(proposal.parents)} | energies
+    energies = {"asked_eV_atom": proposal.energy, "given_eV_atom": proposal.energy_again}
+    return {"parents": " ".join(proposal.parents)} | {k: f"{v:.4f}" if v == v else "" for k, v in energies.items()}
 
 
 def _why_not(made):
