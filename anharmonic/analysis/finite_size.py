@@ -59,7 +59,8 @@ def crossing(small, large, name):
     Below it the larger supercell has the larger cumulant, above it the smaller one. Of several sign changes, which
     noise makes where both cumulants are 0 or 1, the one is taken that parts the two signs best. Where cumulants of both
     run together over a range of temperatures, so that noise alone decides where they cross, it is the middle of the
-    range in which they differ by less than two standard errors, with a quarter of its width as the error.
+    range in which they differ by less than two standard errors, with a quarter of its width as the error. Where they
+    meet only near 0, the crystal is disordered in both, and nothing crosses.
 
     Parameters
     ----------
@@ -74,6 +75,8 @@ def crossing(small, large, name):
     """
     grid, values = _common(small, large, f"cumulant {name}")
     found = measured(lambda a, b: _sign_change(grid, b - a), *values)
+    if found.is_known and np.interp(found.value, grid, (values[0][0] + values[1][0]) / 2) < FADED:
+        return Measured(np.nan, np.nan)
     return _resolved(_within_doubt(grid, *values, found), small, large)
 
 
@@ -230,12 +233,20 @@ def _columns(found):
 
 
 def _line(x, y, errors):
-    """Intercept and slope of a line through points with errors: two `Measured`, unknown with fewer than two points."""
+    """Intercept and slope of a line through points with errors: two `Measured`, unknown with fewer than two points.
+
+    Where points scatter more than their errors say, these are taken larger by as much (Birge, Phys. Rev. 40, 207
+    (1932)).
+    """
     if len(x) < 2 or not np.isfinite([*y, *errors]).all():
         return (Measured(np.nan, np.nan),) * 2
     weights = 1 / np.maximum(errors, 1e-9 * np.abs(y).max()) ** 2
     mean_x, mean_y = (np.average(values, weights=weights) for values in (x, y))
     spread = np.sum(weights * (x - mean_x) ** 2)
     slope = np.sum(weights * (x - mean_x) * y) / spread
-    intercept = Measured(float(mean_y - slope * mean_x), float(np.sqrt(1 / weights.sum() + mean_x**2 / spread)))
-    return intercept, Measured(float(slope), float(1 / np.sqrt(spread)))
+    scatter = np.sum(weights * (y - mean_y - slope * (x - mean_x)) ** 2) / max(len(x) - 2, 1)
+    birge = np.sqrt(max(scatter, 1.0))
+    error = birge * np.sqrt(1 / weights.sum() + mean_x**2 / spread)
+    return Measured(float(mean_y - slope * mean_x), float(error)), Measured(
+        float(slope), float(birge / np.sqrt(spread))
+    )

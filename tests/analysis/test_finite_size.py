@@ -9,7 +9,16 @@ import phi4
 import pytest
 
 from anharmonic.analysis.curves import State, curves
-from anharmonic.analysis.finite_size import Measured, crossing, growth, latent_heat, order_of, peak, shift
+from anharmonic.analysis.finite_size import (
+    Measured,
+    crossing,
+    extrapolated,
+    growth,
+    latent_heat,
+    order_of,
+    peak,
+    shift,
+)
 from anharmonic.analysis.routes import transition
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
@@ -61,6 +70,23 @@ def test_cumulants_that_run_together_cross_anywhere(repetitions):
     small, large = (replace(curve, values={"cumulant m": x + 0.0004 * rows}) for x in (0.5 + 0 * t, 0.5 + apart))
     found = crossing(small, large, "m")
     assert found.value == pytest.approx(302.5, abs=1) and found.error == pytest.approx(6.25, abs=0.5)
+
+
+def test_disordered_crystals_do_not_cross(repetitions):
+    """Cumulants that meet near 0 say nothing of a transition; the same curves, higher up, do."""
+    small, large = (repetitions[0][n] for n in SIZES[1:])
+    assert crossing(small, large, "m").is_known
+    low = [replace(c, values=c.values | {"cumulant m": c.values["cumulant m"] - 1.0}) for c in (small, large)]
+    assert not crossing(*low, "m").is_known
+
+
+def test_scatter_of_peaks_is_an_error():
+    """Points that miss a line by more than their errors make its end as uncertain; points on it leave it as it is."""
+    lengths, on = np.array([4.0, 6.0, 8.0, 10.0]), lambda length: 260.0 - 900.0 * length**-3.0
+    right = extrapolated(lengths, [Measured(on(n), 1.0) for n in lengths], 3.0)
+    off = extrapolated(lengths, [Measured(on(n) + 10 * (-1) ** k, 1.0) for k, n in enumerate(lengths)], 3.0)
+    assert right.value == pytest.approx(260.0) and right.error < 1.0
+    assert off.error > 8 * right.error and abs(off.value - 260.0) < 2 * off.error
 
 
 def test_crossings_do_not_move(repetitions):

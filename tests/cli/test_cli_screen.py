@@ -3,6 +3,7 @@
 import csv
 import json
 from itertools import product
+from pathlib import Path
 
 import ase.io
 import h5py
@@ -269,28 +270,79 @@ def test_missing_packages_are_named(salts, call, monkeypatch):
 
 
 def test_help_teaches(call):
-    for command in ("grid", "similar", "modulus", "fingerprint", "formation-energy", "perovskite"):
+    for command in (
+        "grid",
+        "similar",
+        "modulus",
+        "formation-energy",
+        "perovskite",
+        "generate",
+        "candidates",
+        "relax",
+        "promote",
+    ):
         done = call("screen", command, "--help")
         assert done.code == 0 and f"anharmonic screen {command}" in done.out and np.char.count(done.out, "--") > 4
+
+
+def write_oxides(path, more=()):
+    """Fifteen cubic oxides with formation energies; the last one again with other values."""
+    records = []
+    for k, names in enumerate(product(("Na", "K", "Ca", "Sr", "Ba"), ("Ti", "Zr", "Nb"))):
+        places = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+        cell, symbols = (np.eye(3) * (3.8 + 0.03 * k)).tolist(), [*names, "O", "O", "O"]
+        records.append({"id": k, "cell": cell, "symbols": symbols, "frac": places, "e_form_eV_atom": -3 + 0.1 * k})
+    records.extend(records[-1] | other for other in more)
+    Path(path).write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def test_generate_by_substitution(tmp_path, monkeypatch, call):
+    """All that is proposed is in the table, known compounds do not pass, the best are files, a seed gives the same."""
+    monkeypatch.chdir(tmp_path)
+    write_oxides("all.jsonl")
+    Path("known.jsonl").write_text("".join(Path("all.jsonl").read_text().splitlines(keepends=True)[:4]))
+    options = "--substitute", "all.jsonl", "--known", "known.jsonl", "--element", "X=O", "--proposals", 40, "--n", 3
+    done = call("screen", "generate", *options, "--out", "one")
+    assert done.code == 0 and "generated" in done.out, done
+    rows = list(csv.DictReader((tmp_path / "one" / "candidates.csv").open()))
+    passed = [row for row in rows if row["passed"] == "yes"]
+    assert len(rows) <= 40 and all(row["x"] == "O" for row in rows) and all(row["parents"] for row in rows)
+    assert all(row["reasons"] for row in rows if row["passed"] == "no")
+    assert all("known" not in row["novelty"].split(":")[0] or "new" in row["novelty"] for row in passed)
+    files = sorted(path.name for path in (tmp_path / "one" / "passed").glob("*.cif"))
+    lines = [json.loads(line) for line in (tmp_path / "one" / "passed.jsonl").read_text().splitlines()]
+    assert len(files) == len(lines) == min(3, len(passed)) > 0
+    assert [line["name"] for line in lines] == [row["name"] for row in passed[:3]]
+    assert lines[0]["e_form_eV_atom"] == min(line["e_form_eV_atom"] for line in lines)
+    assert call("screen", "generate", *options, "--out", "two", "--quiet").code == 0
+    assert (tmp_path / "two" / "candidates.csv").read_bytes() == (tmp_path / "one" / "candidates.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("nothing",), "train-generator"),
+        (("--element", "X"), "SITE=SYMBOLS"),
+        (("--substitute", "bare.jsonl", "--known", "bare.jsonl"), "e_form_eV_atom"),
+        (("--substitute", "known.jsonl", "--known", "known.jsonl", "--element", "Y=O"), "sites are A, B, X"),
+        (("--substitute", "known.jsonl", "--known", "known.jsonl", "--warn", "luck"), "no screen is called 'luck'"),
+    ],
+    ids=["no training", "element", "no energies", "site", "screen"],
+)
+def test_generate_says_what_is_wrong(tmp_path, monkeypatch, call, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    write_oxides("known.jsonl")
+    text = (tmp_path / "known.jsonl").read_text().replace("e_form_eV_atom", "energy")
+    (tmp_path / "bare.jsonl").write_text(text)
+    done = call("screen", "generate", *arguments, "--proposals", 8)
+    assert done.code == 2 and message in done.err, done
 
 
 @pytest.mark.slow
 def test_train_generator_goes_on(tmp_path, monkeypatch, call):
     """Model, curve, figure and errors are there; what is done is not done again; what is wrong is said."""
     monkeypatch.chdir(tmp_path)
-    with open("table.jsonl", "w", encoding="utf-8") as file:
-        for k, names in enumerate(product(("Na", "K", "Ca", "Sr", "Ba"), ("Ti", "Zr", "Nb"))):
-            places = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
-            cell, energy = (np.eye(3) * (3.8 + 0.03 * k)).tolist(), -3 + 0.2 * k
-            record = {
-                "id": k,
-                "cell": cell,
-                "symbols": [*names, "O", "O", "O"],
-                "frac": places,
-                "e_form_eV_atom": energy,
-            }
-            file.write(json.dumps(record) + "\n")
-        file.write(json.dumps(record | {"id": "failed", "e_form_eV_atom": 25.0}) + "\n")
+    write_oxides("table.jsonl", [{"id": "failed", "e_form_eV_atom": 25.0}])
     options = "table.jsonl", "--epochs", 2, "--batch", 4, "--out", "made"
     done = call("screen", "train-generator", *options)
     assert done.code == 0, done

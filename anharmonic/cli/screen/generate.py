@@ -78,6 +78,7 @@ def generate(
     from anharmonic.screening.candidates.screen import screen
     from anharmonic.screening.candidates.settings import ScreenSettings
 
+    settings = ScreenSettings(target_energy=target, rescale=True, warn=("factors", *(warn or ())))
     allowed, count = _elements(elements or []), proposals or PER_WANTED * number
     compounds = known_compounds(known or [_part(trained, "known.h5")], quiet)
     folder = output_folder(out)
@@ -89,7 +90,6 @@ def generate(
     entries = [_entry(one) for one in made if one.valid]
     if not entries:
         raise AnharmonicError(f"none of {len(made)} proposals is a crystal: {_why_not(made)}. Take another --method")
-    settings = ScreenSettings(target_energy=target, rescale=True, warn=("factors", *(warn or ())))
     with stages(quiet) as progress:
         found = screen(entries, compounds, settings, progress)
     counts = funnel(found, len(made))
