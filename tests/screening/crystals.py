@@ -3,6 +3,29 @@
 import numpy as np
 from ase import Atoms
 from ase.build import bulk, make_supercell
+from ase.data import atomic_numbers
+from ase.spacegroup import crystal
+
+from anharmonic.screening.perovskites.roles import Roles
+
+ILMENITE = crystal(
+    ["Fe", "Ti", "O"], [(0, 0, 0.35537), (0, 0, 0.1464), (0.31743, 0.02332, 0.24506)],
+    spacegroup=148, cellpar=[5.0884, 5.0884, 14.0855, 90, 90, 120],
+)  # fmt: skip
+POST_PEROVSKITE = crystal(
+    ["Ca", "Ir", "O", "O"], [(0, 0.2498, 0.25), (0, 0, 0), (0, 0.9331, 0.25), (0, 0.6315, 0.4445)],
+    spacegroup=63, cellpar=[3.145, 9.862, 7.298, 90, 90, 90],
+)  # fmt: skip
+HEXAGONAL = crystal(
+    ["Ba", "Ni", "O"], [(1 / 3, 2 / 3, 0.75), (0, 0, 0), (0.1462, 0.2924, 0.25)],
+    spacegroup=194, cellpar=[5.629, 5.629, 4.811, 90, 90, 120],
+)  # fmt: skip
+"""Compounds ABX3 that are no perovskites: FeTiO3, CaIrO3 and BaNiO3."""
+
+
+def ions(text):
+    """Roles from symbols such as ``"Sr Ti O"``."""
+    return Roles(*(atomic_numbers[symbol] for symbol in text.split()))
 
 
 def perovskite(a=3.905, symbols="SrTiO3", shift=0.0):

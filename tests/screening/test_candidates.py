@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ase.data import atomic_numbers
 from ase.spacegroup import crystal
-from crystals import other_cells, perovskite
+from crystals import HEXAGONAL, ILMENITE, POST_PEROVSKITE, ions, other_cells, perovskite
 
 from anharmonic.cli.main import main
 from anharmonic.errors import AnharmonicError
@@ -43,18 +43,6 @@ PNMA = {
     "CsPbBr3": (8.25, 11.76, 8.20, 0.0280, 0.9930, 0.4990, 0.0460, 0.2900, 0.0250, 0.7120),
 }
 """Lengths (A) and free parameters of orthorhombic perovskites, rounded: A (x, z), X1 (x, z), X2 (x, y, z)."""
-ILMENITE = crystal(
-    ["Fe", "Ti", "O"], [(0, 0, 0.35537), (0, 0, 0.1464), (0.31743, 0.02332, 0.24506)],
-    spacegroup=148, cellpar=[5.0884, 5.0884, 14.0855, 90, 90, 120],
-)  # fmt: skip
-POST_PEROVSKITE = crystal(
-    ["Ca", "Ir", "O", "O"], [(0, 0.2498, 0.25), (0, 0, 0), (0, 0.9331, 0.25), (0, 0.6315, 0.4445)],
-    spacegroup=63, cellpar=[3.145, 9.862, 7.298, 90, 90, 90],
-)  # fmt: skip
-HEXAGONAL = crystal(
-    ["Ba", "Ni", "O"], [(1 / 3, 2 / 3, 0.75), (0, 0, 0), (0.1462, 0.2924, 0.25)],
-    spacegroup=194, cellpar=[5.629, 5.629, 4.811, 90, 90, 120],
-)  # fmt: skip
 DELTA = crystal(
     ["Cs", "Pb", "I", "I", "I"],
     [(0.416, 0.25, 0.829), (0.160, 0.25, 0.062), (0.336, 0.25, 0.122), (0.032, 0.25, 0.886), (0.837, 0.25, 0.789)],
@@ -68,10 +56,6 @@ def pnma(formula):
     first, second, third = [s for s in ("Cs", "Sr", "Pb", "Zr", "Br", "O") if s in formula]
     sites = [(xa, 0.25, za), (0, 0, 0.5), (x1, 0.25, z1), (x2, y2, z2)]
     return crystal([first, second, third, third], sites, spacegroup=62, cellpar=[a, b, c, 90, 90, 90])
-
-
-def ions(text):
-    return Roles(*(atomic_numbers[symbol] for symbol in text.split()))
 
 
 def entries(**structures):

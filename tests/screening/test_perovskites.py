@@ -9,7 +9,7 @@ import pytest
 from ase.build import bulk
 from ase.data import atomic_numbers
 from ase.spacegroup import crystal
-from crystals import other_cells, perovskite
+from crystals import HEXAGONAL, ILMENITE, POST_PEROVSKITE, ions, other_cells, perovskite
 
 from anharmonic.cli.main import main
 from anharmonic.errors import AnharmonicError
@@ -57,22 +57,6 @@ PEROVSKITES = {
         (0.0626, 0.25, 0.984), (0.4669, 0.25, 0.1009), (0.3016, 0.0504, 0.6955),
     ),
 }  # fmt: skip
-ILMENITE = crystal(
-    ["Fe", "Ti", "O"], [(0, 0, 0.35537), (0, 0, 0.1464), (0.31743, 0.02332, 0.24506)],
-    spacegroup=148, cellpar=[5.0884, 5.0884, 14.0855, 90, 90, 120],
-)  # fmt: skip
-POST_PEROVSKITE = crystal(
-    ["Ca", "Ir", "O", "O"], [(0, 0.2498, 0.25), (0, 0, 0), (0, 0.9331, 0.25), (0, 0.6315, 0.4445)],
-    spacegroup=63, cellpar=[3.145, 9.862, 7.298, 90, 90, 90],
-)  # fmt: skip
-HEXAGONAL = crystal(
-    ["Ba", "Ni", "O"], [(1 / 3, 2 / 3, 0.75), (0, 0, 0), (0.1462, 0.2924, 0.25)],
-    spacegroup=194, cellpar=[5.629, 5.629, 4.811, 90, 90, 120],
-)  # fmt: skip
-
-
-def ions(text):
-    return Roles(*(atomic_numbers[symbol] for symbol in text.split()))
 
 
 @pytest.mark.parametrize(
