@@ -100,20 +100,26 @@ def _best(name, by_size, crossings, limit, peaks):
 
 
 def _hysteresis(name, found):
-    """Crossing of the largest two supercells (or peak of the only one) by direction, and by how much they differ."""
-    ways = {way: _one_way(found[way], name) for way in ("heating", "cooling") if way in found}
-    record = {f"{way}_K": _pair(t) for way, t in ways.items()}
-    if len(ways) == 2 and all(t.is_known for t in ways.values()):
-        up, down = ways["heating"], ways["cooling"]
+    """Where the transition is by direction, by the route that says it best, and by how much the directions differ."""
+    ways = [way for way in ("heating", "cooling") if found.get(way)]
+    if not ways:
+        return {}
+    places = [[route(found[way], name) for way in ways] for route in (_crossing_of_largest, _peak_of_largest)]
+    best = min(places, key=lambda both: max(t.error if t.is_known else np.inf for t in both))
+    record = {f"{way}_K": _pair(t) for way, t in zip(ways, best, strict=True)}
+    if len(ways) == 2 and all(t.is_known for t in best):
+        up, down = best
         record["difference_K"] = _pair(Measured(up.value - down.value, float(np.hypot(up.error, down.error))))
     return record
 
 
-def _one_way(by_size, name):
+def _crossing_of_largest(by_size, name):
     sizes = sorted(by_size)
-    if len(sizes) > 1:
-        return crossing(by_size[sizes[-2]], by_size[sizes[-1]], name)
-    return peak(by_size[sizes[-1]], f"susceptibility {name}")[0] if sizes else Measured(np.nan, np.nan)
+    return crossing(by_size[sizes[-2]], by_size[sizes[-1]], name) if len(sizes) > 1 else UNKNOWN
+
+
+def _peak_of_largest(by_size, name):
+    return peak(by_size[max(by_size)], f"susceptibility {name}")[0]
 
 
 def orders(curve, name):
