@@ -19,7 +19,7 @@ import anharmonic as ah
 from anharmonic.fitting.config import FitConfig
 from anharmonic.learning import LearnPlan, learn
 from anharmonic.promotion import promote
-from anharmonic.screening.calculators import calculator_of
+from anharmonic.screening.relaxation.calculators import calculator_of
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--out", default="candidate", help="folder for everything")

@@ -10,7 +10,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
 from anharmonic.learning.labellers import AseLabeller, VaspLabeller, Waiting
 from anharmonic.promotion.structures import SMALL
-from anharmonic.screening.calculators import UNIVERSAL
+from anharmonic.screening.relaxation.calculators import UNIVERSAL
 
 LABELS, STRUCTURES, PENDING = "labels.extxyz", "structures.extxyz", "label"
 KSPACING = 0.25
@@ -65,7 +65,7 @@ info = {{ supercell = "promotion", phase = "learned" }}
 CALCULATOR = '''\
 """The calculator of all labels here."""
 
-from anharmonic.screening.calculators import calculator_of
+from anharmonic.screening.relaxation.calculators import calculator_of
 
 
 def calculator():

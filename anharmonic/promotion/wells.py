@@ -10,7 +10,7 @@ from anharmonic.crystal import Configuration, Supercell
 from anharmonic.crystal.symmetry import symmetry_dataset
 from anharmonic.errors import AnharmonicError
 from anharmonic.promotion.instabilities import CELL
-from anharmonic.screening.relaxation import relax
+from anharmonic.screening.relaxation.relax import relax
 from anharmonic.sweep.start import TILT, TILT_SYSTEMS
 
 STEP, MOST = 0.15, 1.2

@@ -18,7 +18,7 @@ from anharmonic.conventions import GPA
 from anharmonic.crystal import Configuration, Supercell
 from anharmonic.errors import AnharmonicError
 from anharmonic.screening.entries import Entry
-from anharmonic.screening.formation_energies import (
+from anharmonic.screening.relaxation.formation_energies import (
     SITES,
     Competing,
     References,
@@ -26,9 +26,9 @@ from anharmonic.screening.formation_energies import (
     energy_above_competing,
     formation_energy,
 )
-from anharmonic.screening.inputs import write_inputs
-from anharmonic.screening.relaxation import relax
-from anharmonic.screening.relaxations import anion_shifts, confirmed, relax_all, with_formation
+from anharmonic.screening.relaxation.inputs import write_inputs
+from anharmonic.screening.relaxation.many import anion_shifts, confirmed, relax_all, with_formation
+from anharmonic.screening.relaxation.relax import relax
 
 SETTINGS = {"fmax": 0.02, "steps": 100}
 

@@ -54,7 +54,7 @@ def promote(
     from anharmonic.errors import AnharmonicError
     from anharmonic.interfaces.promotion_figures import draw_promotion
     from anharmonic.promotion import promote as run
-    from anharmonic.screening.calculators import calculator_of, installed
+    from anharmonic.screening.relaxation.calculators import calculator_of, installed
 
     if inputs not in (None, "vasp"):
         raise AnharmonicError(f"inputs of labels are written for vasp; found {inputs!r}")

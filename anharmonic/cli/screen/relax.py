@@ -71,9 +71,9 @@ def relax(
     formation by the calculator's own elements (elements.json: made once). The same command goes on where an
     interrupted one stopped.
     """
-    from anharmonic.screening.calculators import calculator_of, installed
-    from anharmonic.screening.formation_energies import References, read_competing
-    from anharmonic.screening.relaxations import relax_all, with_formation
+    from anharmonic.screening.relaxation.calculators import calculator_of, installed
+    from anharmonic.screening.relaxation.formation_energies import References, read_competing
+    from anharmonic.screening.relaxation.many import relax_all, with_formation
 
     folder = output_folder(out)
     entries, unread = _read(files, properties, quiet)
@@ -98,7 +98,7 @@ def _shifts(files, prop, calculator, name, folder, settings, references, quiet):
     """Shifts by anion of known compounds; they are relaxed in a folder of their own."""
     from anharmonic.cli.terminal import say
     from anharmonic.errors import AnharmonicError
-    from anharmonic.screening.relaxations import anion_shifts, relax_all, with_formation
+    from anharmonic.screening.relaxation.many import anion_shifts, relax_all, with_formation
 
     if not files:
         return {}
@@ -157,7 +157,7 @@ def _elements(files, quiet):
 
 def _write_inputs(entries, code, folder):
     from anharmonic.cli.terminal import show
-    from anharmonic.screening.inputs import write_inputs
+    from anharmonic.screening.relaxation.inputs import write_inputs
 
     for entry in entries:
         write_inputs(entry.atoms, code, folder, entry.name.replace("/", "_").replace(" ", "_"))
@@ -169,7 +169,7 @@ def _tell(records, folder, name):
     from anharmonic import files
     from anharmonic.cli.terminal import show, table
     from anharmonic.interfaces.relaxation_figures import draw_relaxed
-    from anharmonic.screening.relaxations import WITHIN, confirmed
+    from anharmonic.screening.relaxation.many import WITHIN, confirmed
 
     files.write_csv(folder / "relax.csv", [c for c in COLUMNS if any(c in r for r in records)], records)
     count = {

@@ -18,7 +18,7 @@ from scipy.optimize import linprog
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import write_json
-from anharmonic.screening.relaxation import relax
+from anharmonic.screening.relaxation.relax import relax
 
 MOLECULES = {"H": "H2", "N": "N2", "O": "O2", "F": "F2"}
 BOX = 12.0

@@ -11,9 +11,9 @@ import numpy as np
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
-from anharmonic.screening.formation_energies import energy_above_competing, formation_energy
 from anharmonic.screening.library import Refused
-from anharmonic.screening.relaxation import relax
+from anharmonic.screening.relaxation.formation_energies import energy_above_competing, formation_energy
+from anharmonic.screening.relaxation.relax import relax
 
 JOURNAL, STRUCTURES = "relaxed.jsonl", "structures"
 WITHIN = 0.2
