@@ -66,5 +66,7 @@ def draw_learning_curve(counts, errors, path):
         rows = np.ravel(drawing.subplots(len(errors), 1, sharex=True))
         for number, (axes, (name, values)) in enumerate(zip(rows, errors.items(), strict=True)):
             axes.plot(counts, values, marker=MARKERS[number % 6], color=COLOURS[number % 6])
-            axes.set(ylabel=name, xscale="log", ylim=(0, None))
+            axes.set(ylabel=name, xscale="log", ylim=(0, 1.15 * max(values)))
         rows[-1].set(xlabel="Crystals of the training")
+        rows[-1].set_xticks(counts, [f"{count:,}" for count in counts])
+        rows[-1].set_xticks([], minor=True)
