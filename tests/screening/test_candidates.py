@@ -27,7 +27,7 @@ from anharmonic.screening.candidates.matching import same_crystal, shape_distanc
 from anharmonic.screening.candidates.novelty import Known
 from anharmonic.screening.candidates.screen import screen
 from anharmonic.screening.candidates.settings import SCREENS, ScreenSettings
-from anharmonic.screening.candidates.similarity import similarity
+from anharmonic.screening.candidates.similarity import pair_grids, similarity
 from anharmonic.screening.candidates.sizes import closest_contact, expected_lengths, strain
 from anharmonic.screening.candidates.standards import standards
 from anharmonic.screening.candidates.verdict import not_run
@@ -445,3 +445,14 @@ def test_small_cations_fall_out_of_their_hole():
     assert "at least 0.77 is expected" in tolerance_verdict(small).words
     assert tolerance_verdict(small, 0.5).passed
     assert tolerance_verdict(not_run("no radius")).passed is None
+
+
+def test_flat_cells_have_all_their_neighbours():
+    """Where a kind of atom is rare nearby, the search widens: no distance is that of another site, or missing."""
+    flat = perovskite()
+    flat.set_cell(flat.cell * np.array([[1], [1], [4]]), scale_atoms=True)
+    found = pair_grids(flat)
+    cubes = np.stack(np.meshgrid(*[np.arange(-9, 10)] * 3), axis=-1).reshape(-1, 3) @ flat.cell.array
+    exact = np.sort(np.linalg.norm(cubes, axis=1))[1 : 1 + len(found["AA"])] / np.cbrt(flat.get_volume())
+    np.testing.assert_allclose(found["AA"], np.repeat(exact[:, None], 12, axis=1), rtol=1e-6)
+    assert all((np.diff(rows, axis=0) > -1e-9).all() for rows in found.values())

@@ -14,9 +14,8 @@ import numpy as np
 
 from anharmonic.screening.candidates.standards import standards
 from anharmonic.screening.descriptors.grid import quantiles
-from anharmonic.screening.descriptors.neighbours import spheres
 from anharmonic.screening.distances.emd import quantile_emd
-from anharmonic.screening.perovskites.roles import roles
+from anharmonic.screening.perovskites.roles import element_distances, roles
 
 PAIRS = {"AX": 36, "BX": 36, "AB": 32, "BA": 32, "AA": 26, "BB": 26, "XX": 34}
 """Neighbours of each kind, the second of the first: in the cubic perovskite up to some 1.7 lattice constants."""
@@ -25,7 +24,7 @@ LEVELS = 12
 MOST_DISTANT = 0.05
 """Distance up to which a compound counts as similar: few known ones are between 0.04 and 0.06 (docs/candidates.md)."""
 SEARCHED = 170
-"""Atoms of any kind around a site among which these are."""
+"""Atoms of any kind around a site among which these are looked for first."""
 EXCHANGED = {"A": "B", "B": "A", "X": "X"}
 
 
@@ -72,20 +71,13 @@ def pair_grids(atoms, found=None):
     """
     own = dict(zip("ABX", found or roles(atoms), strict=True))
     length = np.cbrt(5 * abs(np.linalg.det(atoms.cell.array)) / len(atoms))
-    i, j, d = spheres(atoms, SEARCHED, "ijd")
-    order = np.lexsort((d, i))
-    i, j, d = i[order], atoms.numbers[j[order]], d[order] / length
-    return {pair: _grid(atoms.numbers, i, j, d, own[pair[0]], own[pair[1]], count) for pair, count in PAIRS.items()}
-
-
-def _grid(numbers, i, j, d, centre, other, count):
-    """Quantiles (count, 12) of the sorted distances from all sites of one element to the nearest atoms of another."""
-    chosen = (numbers[i] == centre) & (j == other)
-    sites = np.flatnonzero(numbers == centre)
-    i, d = i[chosen], d[chosen]
-    begin = np.searchsorted(i, sites)
-    distances = d[begin[:, None] + np.arange(count)]
-    return quantiles(distances, np.full(len(sites), 1 / len(sites)), LEVELS)
+    most = {other: max(count for pair, count in PAIRS.items() if pair[1] == other) for other in own}
+    near = {other: element_distances(atoms, own[other], most[other], SEARCHED) / length for other in own}
+    found = {}
+    for (centre, other), count in PAIRS.items():
+        distances = near[other][atoms.numbers == own[centre], :count]
+        found[centre + other] = quantiles(distances, np.full(len(distances), 1 / len(distances)), LEVELS)
+    return found
 
 
 def similarity(atoms, found=None):

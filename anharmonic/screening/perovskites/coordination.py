@@ -14,7 +14,7 @@ from itertools import permutations
 import numpy as np
 
 from anharmonic.screening.descriptors.neighbours import spheres
-from anharmonic.screening.perovskites.roles import anion_distances, roles
+from anharmonic.screening.perovskites.roles import element_distances, roles
 
 SEARCHED, AROUND = 24, 60
 """Anions that may be bonded, and atoms of any kind among which the bonded ones are."""
@@ -78,7 +78,7 @@ def coordination(atoms, found=None):
         If the structure is no compound ABX3.
     """
     found = found or roles(atoms)
-    distances = anion_distances(atoms, found.x, SEARCHED)
+    distances = element_distances(atoms, found.x, SEARCHED)
     weights, mean = bond_weights(distances)
     econ, bonds = weights.sum(axis=1), (weights >= BOND).sum(axis=1)
     on_a, on_b = atoms.numbers == found.a, atoms.numbers == found.b

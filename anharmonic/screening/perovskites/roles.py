@@ -50,14 +50,16 @@ def roles(atoms):
         formula = atoms.get_chemical_formula("metal", empirical=True)
         raise AnharmonicError(f"a compound ABX3 of three elements is expected; found {formula}")
     cations, x = [number for _, number in shares[:2]], shares[2][1]
-    lengths = anion_distances(atoms, x, OCTAHEDRON).mean(axis=1)
+    lengths = element_distances(atoms, x, OCTAHEDRON).mean(axis=1)
     b = min(cations, key=lambda number: lengths[atoms.numbers == number].mean())
     return Roles(sum(cations) - b, b, x)
 
 
-def anion_distances(atoms, x, count):
-    """Sorted distances (n_atoms, count) from every atom to its nearest atoms of element `x`, A."""
-    searched = SEARCHED
+def element_distances(atoms, x, count, searched=SEARCHED):
+    """Sorted distances (n_atoms, count) from every atom to its nearest atoms of element `x`, A.
+
+    They are looked for among `searched` atoms of any kind, and among twice as many until there are enough.
+    """
     while True:
         i, j, d = spheres(atoms, searched, "ijd")
         order = np.lexsort((d, i))
