@@ -38,6 +38,9 @@ class Measured:
         return bool(np.isfinite(self.value))
 
 
+UNKNOWN = Measured(np.nan, np.nan)
+
+
 def measured(function, *series):
     """A function of curves of independent runs, with the error that the jackknife of each brings.
 
@@ -76,7 +79,7 @@ def crossing(small, large, name):
     grid, values = _common(small, large, f"cumulant {name}")
     found = measured(lambda a, b: _sign_change(grid, b - a), *values)
     if found.is_known and np.interp(found.value, grid, (values[0][0] + values[1][0]) / 2) < FADED:
-        return Measured(np.nan, np.nan)
+        return UNKNOWN
     return _resolved(_within_doubt(grid, *values, found), small, large)
 
 
@@ -124,7 +127,7 @@ def peak(curves, name, near=0.0, width=np.inf):
     """
     grid, values = _window(curves, name, near, width)
     if len(grid) < 3:
-        return Measured(np.nan, np.nan), Measured(np.nan, np.nan)
+        return UNKNOWN, UNKNOWN
     place, height = (measured(lambda v, k=k: _top(grid, v)[k], values) for k in range(2))
     return _resolved(place, curves), height
 
@@ -154,7 +157,7 @@ def latent_heat(curves, near, width):
         return np.sqrt(4 * max(excess, 0.0) / curves.n_cells) * BOLTZMANN * temperature
 
     if len(grid) < 3:
-        return Measured(np.nan, np.nan)
+        return UNKNOWN
     return measured(heat, capacity)
 
 
@@ -239,14 +242,12 @@ def _line(x, y, errors):
     (1932)).
     """
     if len(x) < 2 or not np.isfinite([*y, *errors]).all():
-        return (Measured(np.nan, np.nan),) * 2
+        return UNKNOWN, UNKNOWN
     weights = 1 / np.maximum(errors, 1e-9 * np.abs(y).max()) ** 2
     mean_x, mean_y = (np.average(values, weights=weights) for values in (x, y))
     spread = np.sum(weights * (x - mean_x) ** 2)
     slope = np.sum(weights * (x - mean_x) * y) / spread
     scatter = np.sum(weights * (y - mean_y - slope * (x - mean_x)) ** 2) / max(len(x) - 2, 1)
     birge = np.sqrt(max(scatter, 1.0))
-    error = birge * np.sqrt(1 / weights.sum() + mean_x**2 / spread)
-    return Measured(float(mean_y - slope * mean_x), float(error)), Measured(
-        float(slope), float(birge / np.sqrt(spread))
-    )
+    intercept = mean_y - slope * mean_x, birge * np.sqrt(1 / weights.sum() + mean_x**2 / spread)
+    return Measured(*map(float, intercept)), Measured(float(slope), float(birge / np.sqrt(spread)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from anharmonic.analysis.finite_size import (
     SURE,
+    UNKNOWN,
     Measured,
     crossing,
     extrapolated,
@@ -22,8 +23,6 @@ ALL = "all"
 
 HALF = 0.5
 """Order sets in where the cumulant goes from above this to below."""
-
-UNKNOWN = Measured(np.nan, np.nan)
 
 WINDOW = 40.0
 """Peaks of the heat capacity that far (K) from a crossing belong to another transition."""

@@ -12,8 +12,6 @@ from anharmonic.errors import AnharmonicError
 Out = Annotated[Path, out_option("candidates.csv, .json and .png; passed.jsonl and passed/ (CIF files)")]
 PER_WANTED = 10
 """Proposals for each candidate that is wanted, where nothing else is said."""
-ENERGY = "e_form_eV_atom"
-"""Property that holds formation energies."""
 
 
 def generate(
@@ -118,10 +116,10 @@ def _substituted(files, count, allowed, seed, progress):
     from anharmonic.screening.generator.substitution import Known, substitute
     from anharmonic.screening.reading import read_entries
 
-    entries = [entry for entry in read_entries(files)[0] if ENERGY in entry.properties]
+    entries = [entry for entry in read_entries(files)[0] if opt.ENERGY in entry.properties]
     if not entries:
-        raise AnharmonicError(f"no structure of {', '.join(map(str, files))} has a formation energy {ENERGY}")
-    known = Known.of(entries, [entry.properties[ENERGY] for entry in entries])
+        raise AnharmonicError(f"no structure of {', '.join(map(str, files))} has a formation energy {opt.ENERGY}")
+    known = Known.of(entries, [entry.properties[opt.ENERGY] for entry in entries])
     return substitute(known, count, allowed, seed, on_progress=progress)
 
 

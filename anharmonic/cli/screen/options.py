@@ -9,6 +9,8 @@ import typer
 
 from anharmonic.errors import AnharmonicError
 
+ENERGY = "e_form_eV_atom"
+"""Property that holds formation energies, eV/atom, in tables that are read and written."""
 DISTANCE = "Distance"
 """Panel of the help."""
 

@@ -71,7 +71,7 @@ def write_table(passed, path):
                 "cell": one.atoms.cell.tolist(), "symbols": one.atoms.get_chemical_symbols(),
                 "frac": one.atoms.get_scaled_positions().tolist(),
             }  # fmt: skip
-            energy = {"e_form_eV_atom": one.prediction.value, "deviation_eV_atom": one.prediction.deviation}
+            energy = {opt.ENERGY: one.prediction.value, "deviation_eV_atom": one.prediction.deviation}
             file.write(json.dumps({"name": one.name} | structure | energy) + "\n")
 
 

@@ -29,7 +29,7 @@ def train_generator(
     files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Structures, tables, folders.")],
     energy: Annotated[
         str, typer.Option("--energy", metavar="NAME", help="Property that holds formation energies, eV/atom.")
-    ] = "e_form_eV_atom",
+    ] = opt.ENERGY,
     preset: Annotated[str, typer.Option("--preset", metavar="NAME", help="Layers: default, or published.")] = "default",
     reading: Annotated[
         str, typer.Option("--reading", metavar="NAME", help="Of eq. 1: structure_factor, principal or linear.")
