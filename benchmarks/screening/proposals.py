@@ -22,7 +22,8 @@ from anharmonic.screening.generator.descriptor import encode_all
 from anharmonic.screening.generator.evaluation import evaluate
 from anharmonic.screening.generator.latent import LatentSpace
 from anharmonic.screening.generator.layout import SHAPE
-from anharmonic.screening.generator.objective import STABLE, Weights
+from anharmonic.screening.generator.network import STABLE
+from anharmonic.screening.generator.objective import Weights
 from anharmonic.screening.generator.proposals import METHODS, propose, read_again
 from anharmonic.screening.generator.substitution import Known, substitute
 from anharmonic.screening.generator.training import DEFAULT, Generator, train_generator

@@ -17,7 +17,7 @@ from anharmonic.screening import Entry
 from anharmonic.screening.generator import layout
 from anharmonic.screening.generator.descriptor import encode_all
 from anharmonic.screening.generator.evaluation import energy_errors, evaluate, reconstruction_errors
-from anharmonic.screening.generator.network import PRESETS, Sizes, TargetLearningVAE
+from anharmonic.screening.generator.network import PRESETS, STABLE, Sizes, TargetLearningVAE
 from anharmonic.screening.generator.objective import ERRORS, NOISE, TERMS, Weights, divergences, loss
 from anharmonic.screening.generator.properties import property_vectors
 from anharmonic.screening.generator.training import DEFAULT, Generator, train_generator
@@ -235,6 +235,15 @@ def test_errors_of_energies():
     found = energy_errors(energies, energies + [0.1, -0.1, 0.1, -0.1], np.array([0.9, 0.4, 0.6, 0.1]))
     assert found["energy_mae"] == pytest.approx(0.1) and found["energy_r2"] == pytest.approx(1 - 0.04 / 5)
     assert found["f1"] == pytest.approx(0.5) and found["roc"] == pytest.approx(0.75)
-    assert found["f1_energy"] == found["roc_energy"] == 1
-    wrong = energy_errors(energies, np.array([-3.0, -1.4, -1.6, 0.0]), np.array([0.9, 0.4, 0.6, 0.1]))
-    assert wrong["f1_energy"] == pytest.approx(0.5) and wrong["roc_energy"] == pytest.approx(0.75)
+
+
+def test_the_classifier_agrees_with_the_energy_and_learns_nothing_of_it():
+    """Stable is an energy at or below the threshold; the head gives the doubt and leaves energies alone."""
+    images, energies, _ = compounds()
+    model = TargetLearningVAE(images, energies - energies.mean() + STABLE, key=KEY)
+    z = 3 * jax.random.normal(KEY, (50, 256))
+    found, below = jax.vmap(model.stable)(z), jax.vmap(model.energy)(z) < STABLE
+    assert ((found > 0) == below).all() and 0 < below.sum() < 50
+    gradient = eqx.filter_grad(lambda m: jax.vmap(m.stable)(z).sum())(model)
+    assert all((leaf == 0).all() for leaf in jax.tree.leaves(gradient.regressor))
+    assert any((leaf != 0).any() for leaf in jax.tree.leaves(gradient.classifier))

@@ -17,8 +17,7 @@ from anharmonic.screening.generator.descent import Descent, descend
 from anharmonic.screening.generator.descriptor import encode, encode_all
 from anharmonic.screening.generator.latent import LatentSpace, number_between, region_of_interest, slerp
 from anharmonic.screening.generator.maps import maps, separating_axes
-from anharmonic.screening.generator.network import Sizes
-from anharmonic.screening.generator.objective import STABLE
+from anharmonic.screening.generator.network import STABLE, Sizes
 from anharmonic.screening.generator.proposals import METHODS, Sampling, propose
 from anharmonic.screening.generator.resemblance import dissimilarity, dissimilarity_of, standard_distances
 from anharmonic.screening.generator.training import DEFAULT, train_generator

@@ -5,7 +5,8 @@ import numpy as np
 from anharmonic.screening.extras import extra
 from anharmonic.screening.generator import layout
 from anharmonic.screening.generator.decoding import decode, nearest_elements
-from anharmonic.screening.generator.objective import ALIVE, STABLE, divergences
+from anharmonic.screening.generator.network import STABLE
+from anharmonic.screening.generator.objective import ALIVE, divergences
 
 DECODED = 500
 """Images that are decoded for the share of valid ones: the first ones."""
@@ -62,8 +63,7 @@ def reconstruction_errors(images, given):
 def energy_errors(energies, predicted, stable):
     """Section 3.2: errors of formation energies (n,), eV/atom, and of being stable.
 
-    F1 and the area under the ROC curve are those of the classifier's probabilities `stable` (n,), and of the predicted
-    energies themselves (`f1_energy`, `roc_energy`).
+    F1 and the area under the ROC curve are those of the probabilities `stable` (n,).
     """
     metrics = extra("sklearn.metrics")
     error, is_stable = predicted - energies, energies <= STABLE
@@ -73,6 +73,4 @@ def energy_errors(energies, predicted, stable):
         "energy_r2": float(1 - (error**2).sum() / ((energies - energies.mean()) ** 2).sum()),
         "f1": float(metrics.f1_score(is_stable, stable > 0.5, zero_division=0.0)),
         "roc": float(metrics.roc_auc_score(is_stable, stable)) if both else float("nan"),
-        "f1_energy": float(metrics.f1_score(is_stable, predicted <= STABLE, zero_division=0.0)),
-        "roc_energy": float(metrics.roc_auc_score(is_stable, -predicted)) if both else float("nan"),
     }  # fmt: skip

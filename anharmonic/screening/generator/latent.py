@@ -15,7 +15,7 @@ from anharmonic.records import load_record, save_record
 from anharmonic.screening.extras import extra
 from anharmonic.screening.generator import layout
 from anharmonic.screening.generator.conditions import agreement
-from anharmonic.screening.generator.objective import STABLE
+from anharmonic.screening.generator.network import STABLE
 from anharmonic.screening.generator.properties import property_table
 from anharmonic.screening.networks.training import digest
 

@@ -4,7 +4,8 @@ After Chenebuah, Nganbe and Tchagang (2023), section 2.2 and fig. 2: Conv2D laye
 of 256 latent numbers; two heads on these, one for the formation energy and one for stability; and a decoder of a dense
 layer and transposed convolutions. Other than there, layers are normalised by crystal (group norm) and not by batch, so
 that what a crystal becomes does not depend on its company, dense layers have the leaky ReLU of the others and no
-sigmoid, and numbers leave the decoder in units of their spread, without bounds.
+sigmoid, and numbers leave the decoder in units of their spread, without bounds. The head for stability does not decide
+anew what the energy has decided: it gives the width of the doubt.
 """
 
 from dataclasses import dataclass
@@ -18,10 +19,14 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.screening.generator.layout import SHAPE, image, part_masks
 from anharmonic.screening.networks.layers import Scaling
 
+STABLE = -1.5
+"""eV/atom: formation energy at or below which a compound counts as stable."""
 SLOPE = 0.2
 """Of the leaky ReLU below 0."""
 NARROWEST, WIDEST = -12.0, 4.0
 """Bounds of the logarithm of a latent variance."""
+SUREST = 0.02
+"""eV/atom: narrowest width over which the classifier goes from stable to not."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +201,13 @@ class TargetLearningVAE(eqx.Module):
         return self.energies.shift + self.energies.scale * self.regressor(z)
 
     def stable(self, z):
-        """Logit of being stable."""
-        return self.classifier(z)
+        """Logit of being stable: how far below `STABLE` the energy is, in units of a width that the classifier gives.
+
+        Being stable is a threshold on the energy. What the head adds is how sure that is; of the energy itself it
+        learns nothing.
+        """
+        below = STABLE - jax.lax.stop_gradient(self.energy(z))
+        return below / (SUREST + jax.nn.softplus(self.classifier(z)))
 
 
 def scaling_of(images):

@@ -20,9 +20,8 @@ import numpy as np
 import optax
 
 from anharmonic.screening.generator.layout import SHAPE, image, part_masks
+from anharmonic.screening.generator.network import STABLE
 
-STABLE = -1.5
-"""eV/atom: formation energy at or below which a compound counts as stable."""
 NOISE = {
     "elements": 0.03, "sites": 0.1, "lattice": 0.1, "angles": 1.0, "coordinates": 0.03, "count": 0.1, "properties": 0.1,
     "vectors": 0.1, "lengths": 0.2, "distances": 0.3, "sums": 0.5,

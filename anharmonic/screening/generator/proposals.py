@@ -14,7 +14,7 @@ from anharmonic.screening.generator.decoding import Decoded, crystal_key, decode
 from anharmonic.screening.generator.descent import Descent, descend
 from anharmonic.screening.generator.descriptor import encode
 from anharmonic.screening.generator.latent import LatentSpace, Region, number_between, region_of_interest, slerp
-from anharmonic.screening.generator.objective import STABLE
+from anharmonic.screening.generator.network import STABLE
 from anharmonic.screening.generator.training import Generator
 
 METHODS = "slerp", "perturb", "prior", "optimise"

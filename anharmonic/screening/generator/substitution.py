@@ -16,7 +16,7 @@ from anharmonic.screening.generator.conditions import agreement, allowed_element
 from anharmonic.screening.generator.decoding import crystal_key, decode
 from anharmonic.screening.generator.descriptor import encode
 from anharmonic.screening.generator.latent import LEAST
-from anharmonic.screening.generator.objective import STABLE
+from anharmonic.screening.generator.network import STABLE
 from anharmonic.screening.generator.properties import property_table
 from anharmonic.screening.generator.proposals import BARREN, TOGETHER, Proposal, read_again
 from anharmonic.screening.perovskites.radii import oxidation_states, radius
