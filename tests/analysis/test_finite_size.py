@@ -174,5 +174,6 @@ def test_the_critical_coupling_of_phi_4():
     assert np.median([b.error for b in best]) < 0.01 * phi4.kelvin(phi4.CRITICAL)
     assert is_honest(z), z
     exponents = [Measured(*r["susceptibility_exponent"].values()) for r in reports]
-    assert abs(np.mean([e.value for e in exponents]) - 1.963) < 0.1
+    known = [e.value for e in exponents if e.is_known]  # of the others a peak is at the end of the couplings
+    assert len(known) > 15 and abs(np.mean(known) - 1.963) < 0.1, exponents
     assert sum(r["kind"] == "continuous" for r in reports) > 15
