@@ -43,10 +43,12 @@ def transition(name, found):
     found : dict
         `Curves` by direction and number of cells.
     """
-    found = {way: {n: c for n, c in group.items() if orders(c, name)} for way, group in found.items()}
-    by_size = found[ALL]
-    if not by_size:
+    ordering = [n for n, curve in found[ALL].items() if orders(curve, name)]
+    if not ordering:
         return None
+    place = _half(found[ALL][max(ordering)], name)
+    found = {way: {n: c for n, c in group.items() if _tells(c, name, place)} for way, group in found.items()}
+    by_size = found[ALL]
     sizes = sorted(by_size)
     lengths = np.cbrt(sizes)
     crossings = {pair: crossing(*(by_size[n] for n in pair), name) for pair in pairwise(sizes)}
@@ -127,6 +129,20 @@ def orders(curve, name):
         return False
     values = curve[f"cumulant {name}"]
     return bool(values[: len(values) // 2].max() > HALF > values[len(values) // 2 :].min())
+
+
+def _half(curve, name):
+    """Temperature (K) at which the cumulant goes for good from above to below a half."""
+    values = curve[f"cumulant {name}"]
+    k = int(np.flatnonzero(values > HALF).max())
+    return float(curve.temperatures[min(k + 1, len(values) - 1)] + curve.temperatures[k]) / 2
+
+
+def _tells(curve, name, place):
+    """Whether a supercell orders within its temperatures, or was sampled on both sides of where another one does (K):
+    the cumulant of a small one falls over a wider range than was sampled."""
+    between = curve.span[0] < place < curve.span[1]
+    return orders(curve, name) or (between and f"cumulant {name}" in curve.values)
 
 
 def _lowest(curve, name):
