@@ -78,7 +78,7 @@ def crossing(small, large, name):
     """
     grid, values = _common(small, large, f"cumulant {name}")
     found = measured(lambda a, b: _sign_change(grid, b - a), *values)
-    if found.is_known and np.interp(found.value, grid, (values[0][0] + values[1][0]) / 2) < FADED:
+    if found.is_known and abs(np.interp(found.value, grid, (values[0][0] + values[1][0]) / 2)) < FADED:
         return UNKNOWN
     return _resolved(_within_doubt(grid, *values, found), small, large)
 
@@ -89,7 +89,7 @@ def _within_doubt(grid, one, other, found):
         return found
     errors = np.hypot(jackknife_error(one[1:]), jackknife_error(other[1:]))
     mean = (one[0] + other[0]) / 2
-    decided = (np.abs(one[0] - other[0]) > SURE * errors) | (mean < FADED) | (mean > 1 - FADED)
+    decided = (np.abs(one[0] - other[0]) > SURE * errors) | (abs(mean) < FADED) | (mean > 1 - FADED)
     differ = np.flatnonzero(decided)
     before, after = (differ[side(grid[differ], found.value)] for side in (np.less, np.greater))
     low = grid[min(before.max() + 1, len(grid) - 1)] if len(before) else grid[0]
