@@ -28,7 +28,7 @@ from anharmonic.sampling.observables import Observer
 from anharmonic.sampling.replica_exchange import ReplicaExchange
 from anharmonic.sampling.run import Run, Sampling, Stage
 from anharmonic.sampling.runfile import RunFile
-from anharmonic.sampling.stopping import Stopped
+from anharmonic.stopping import Stopped
 from anharmonic.sweep.start import ground_state
 
 NEVER = 2**30

@@ -74,7 +74,7 @@ def measure(sampler, stride, temperature, options):
     from anharmonic.analysis import TiltModes, estimate
     from anharmonic.evaluation import Evaluator
     from anharmonic.sampling import Observer, Run, Sampling, Stage
-    from anharmonic.sampling.stopping import Stopped
+    from anharmonic.stopping import Stopped
     from anharmonic.sweep.start import start_at_rest
 
     potential = ah.load("CsPbBr3")

@@ -58,7 +58,7 @@ def _tell(progress, plan):
 
 def _main(potential, file, options):
     from anharmonic.sampling import run
-    from anharmonic.sampling.stopping import EXIT_CODE, Stopped, soft_stop
+    from anharmonic.stopping import EXIT_CODE, Stopped, soft_stop
 
     run.CHECKPOINT_SECONDS = 0.02
     try:

@@ -11,7 +11,7 @@ import anharmonic
 
 PACKAGE = Path(anharmonic.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-BASE = {"conventions", "errors", "files", "records"}
+BASE = {"conventions", "errors", "files", "records", "stopping"}
 MAY_IMPORT = {
     "crystal": set(),
     "clusters": {"crystal"},
@@ -22,15 +22,17 @@ MAY_IMPORT = {
     "fitting": {"crystal", "clusters", "electrostatics", "potential", "data"},
     "analysis": {"crystal", "clusters"},
     "sampling": {"crystal", "clusters", "potential", "evaluation"},
+    "parallel": set(),
     "screening": {"crystal"},
     "interfaces": {"crystal", "clusters", "potential", "evaluation", "analysis", "data", "fitting"},
 }
 MAY_IMPORT["sweep"] = MAY_IMPORT["interfaces"] | {"sampling", "interfaces"}
+MAY_IMPORT["campaign"] = MAY_IMPORT["sweep"] | {"sweep", "parallel"}
 MAY_IMPORT["free_energy"] = MAY_IMPORT["sweep"] | {"sweep"}
 MAY_IMPORT["learning"] = MAY_IMPORT["sweep"] | {"sweep"}
 MAY_IMPORT["phonons"] = MAY_IMPORT["sweep"] | {"sweep", "electrostatics"}
 MAY_IMPORT["promotion"] = MAY_IMPORT["phonons"] | {"learning", "phonons", "screening"}
-MAY_IMPORT["cli"] = MAY_IMPORT["promotion"] | {"free_energy", "promotion"}
+MAY_IMPORT["cli"] = MAY_IMPORT["promotion"] | {"campaign", "free_energy", "parallel", "promotion"}
 """Folders that each folder may import, besides itself and the base modules."""
 
 MODULE_LINES, FUNCTION_LINES = 300, 60

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from anharmonic.cli.basis import basis
+from anharmonic.cli.campaign import campaign
 from anharmonic.cli.dataset.import_files import import_files
 from anharmonic.cli.dataset.info import info as dataset_info
 from anharmonic.cli.dataset.merge import merge
@@ -49,7 +50,7 @@ from anharmonic.errors import AnharmonicError
 REFUSED, INTERRUPTED = 2, 130
 PANELS = {
     "Make and check a potential": (basis, fit, select, learn, validate, scan, elastic),
-    "Simulate": (sweep, exchange, md, mc, phonons),
+    "Simulate": (sweep, exchange, campaign, md, mc, phonons),
     "Look": (transitions, report, thermo, modes, info, export),
 }
 GROUPS = {
@@ -70,7 +71,7 @@ GROUPS = {
 }  # fmt: skip
 """Commands below a command: where it stands in the help, what it says there, its commands by name."""
 
-RESUMABLE = "sweep", "exchange", "md", "mc", "phonons", "select", "learn", "free-energy"
+RESUMABLE = "sweep", "exchange", "campaign", "md", "mc", "phonons", "select", "learn", "free-energy"
 RESUMABLE += "screen train-generator", "screen relax", "screen promote"
 
 

@@ -7,7 +7,7 @@ import typer
 
 from anharmonic.errors import AnharmonicError
 
-SYSTEM, SAMPLING, ENSEMBLE, OUTPUT = "System", "Sampling", "Ensemble", "Output"
+SYSTEM, SAMPLING, ENSEMBLE, WORKERS, OUTPUT = "System", "Sampling", "Ensemble", "Workers", "Output"
 """Panels of the help."""
 
 
@@ -138,6 +138,20 @@ GroupBy = Annotated[
         help="Key of the structures' info that names groups of one energy zero; without it the supercell does.",
     ),
 ]  # fmt: skip
+WorkerCount = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", min=1, rich_help_panel=WORKERS, show_default="one for each core",
+        help="Processes of this machine that share the work (Dask: extra [distributed]); 1 for this process alone.",
+    ),
+]  # fmt: skip
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", rich_help_panel=WORKERS,
+        help="A running Dask scheduler, such as tcp://10.0.0.1:8786, whose workers see the same files.",
+    ),
+]  # fmt: skip
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="Show no progress.")]
 
 
@@ -230,6 +244,13 @@ def precisions_of(texts):
             raise AnharmonicError(f"--until takes NAME=ERROR, as in energy=0.1; found {text!r}")
         pairs.append((name.strip(), _number(error, text)))
     return tuple(pairs)
+
+
+def workers_of(count, scheduler):
+    """The `Workers` of ``--workers`` and ``--scheduler``."""
+    from anharmonic.parallel import Workers
+
+    return Workers(count, scheduler)
 
 
 def refuse(options, reason):

@@ -27,26 +27,59 @@ def stoppable(quiet, kept):
     and `kept` says where the checkpoint is.
     """
     from anharmonic.cli.progress import RunProgress
+
+    with _soft_stop(kept) as stop, RunProgress(quiet) as progress:
+        yield {"on_chunk": progress, "stop": stop}
+
+
+@contextmanager
+def sampling(folder, quiet):
+    """As `stoppable`, for a run whose files go to `folder`; warnings become one line each."""
+    with _warnings_in_lines(), stoppable(quiet, f"; the checkpoint is in {folder / 'run.h5'}") as control:
+        yield control
+
+
+@contextmanager
+def crewed(workers, tasks, works, quiet):
+    """Yields workers for tasks and the arguments ``on_report`` and ``stop`` of `anharmonic.parallel`, as `sampling`."""
+    from anharmonic.cli.compiler import prepare_compiler
+    from anharmonic.cli.progress import CrewProgress
     from anharmonic.cli.terminal import say
-    from anharmonic.sampling.stopping import EXIT_CODE, Stopped, soft_stop
+    from anharmonic.parallel import team
+
+    tell = (lambda text: None) if quiet else say
+    with (
+        _warnings_in_lines(),
+        _soft_stop("; checkpoints are written") as stop,
+        CrewProgress([task.name for task in tasks], works, quiet) as progress,
+        team(workers, len(tasks), prepare_compiler, tell) as crew,
+    ):
+        yield crew, {"on_report": progress, "stop": stop}
+
+
+@contextmanager
+def _soft_stop(kept):
+    """Yields ``stop`` of a run; `kept` says where the checkpoint is."""
+    from anharmonic.cli.terminal import say
+    from anharmonic.stopping import EXIT_CODE, Stopped, soft_stop
 
     def announce(signal_number):
         name = signal.Signals(signal_number).name
         say(f"{name}: stopping after this chunk; a second signal stops at once, without a checkpoint")
 
     try:
-        with soft_stop(announce) as stop, RunProgress(quiet) as progress:
-            yield {"on_chunk": progress, "stop": stop}
+        with soft_stop(announce) as stop:
+            yield stop
     except Stopped as stopped:
         message = f"{stopped}{kept}, and the same command continues"
         raise StoppedBySignal(message, EXIT_CODE + stopped.signal_number) from None
 
 
 @contextmanager
-def sampling(folder, quiet):
-    """As `stoppable`, for a run whose files go to `folder`; warnings become one line each."""
+def _warnings_in_lines():
+    """Warnings are one line each."""
     from anharmonic.cli.terminal import say
 
-    with warnings.catch_warnings(), stoppable(quiet, f"; the checkpoint is in {folder / 'run.h5'}") as control:
+    with warnings.catch_warnings():
         warnings.showwarning = lambda message, *rest: say(f"warning: {message}")
-        yield control
+        yield

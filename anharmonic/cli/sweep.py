@@ -21,6 +21,13 @@ Direction = Annotated[
         help="heating (from the ground state), cooling (from the reference crystal), or both: heating, then back.",
     ),
 ]  # fmt: skip
+Independent = Annotated[
+    bool,
+    typer.Option(
+        "--independent", rich_help_panel=opt.SYSTEM,
+        help="Each temperature begins anew and waits for no other: several workers share them, with the same result.",
+    ),
+]  # fmt: skip
 Method = Annotated[
     str, typer.Option("--method", metavar="md|mc", rich_help_panel=opt.SAMPLING, help="Dynamics or Monte Carlo.")
 ]  # fmt: skip
@@ -40,6 +47,9 @@ def sweep(
     supercell: opt.SupercellShape = None,
     matrix: opt.SupercellMatrix = None,
     direction: Direction = "heating",
+    independent: Independent = False,
+    workers: opt.WorkerCount = None,
+    scheduler: opt.Scheduler = None,
     method: Method = "md",
     equilibration: opt.Equilibration = None,
     production: opt.Production = None,
@@ -69,14 +79,12 @@ def sweep(
 
     [cyan]anharmonic sweep fit/SrTiO3.h5 --supercell 6 6 6 --temperatures 20:200:20 --method mc --out mc[/cyan]
 
+    [cyan]anharmonic sweep CsPbBr3 --supercell 8 8 8 --temperatures 150:550:25 --independent --workers 8[/cyan]
+
     A sweep that was stopped, in whatever way, goes on with the same command and ends with the same numbers; one that
     is finished is reported again. Take even numbers of cells: odd ones hold no tilts.
     """
     from anharmonic.cli.compiler import prepare_compiler
-    from anharmonic.cli.reports import points_table, transitions_table
-    from anharmonic.cli.running import sampling
-    from anharmonic.cli.terminal import show
-    from anharmonic.sweep import sweep as run_sweep
 
     cells = opt.supercell_of(supercell, matrix)
     if method == "mc":
@@ -86,25 +94,60 @@ def sweep(
         opt.refuse({"--pressure": pressure}, "--stress, which includes the pressure")
     if cell == "fixed":
         opt.refuse({"--cell fixed": cell}, "a sweep at constant pressure; for a fixed cell see `anharmonic md --help`")
+    if not independent:
+        why = "a sweep whose temperatures follow each other: see --independent"
+        opt.refuse({"--workers": workers, "--scheduler": scheduler}, why)
     wanted = opt.temperatures_of(temperatures)
     folder = opt.output_folder(out)
+    options = {
+        "direction": direction, "method": method, "equilibration": equilibration, "production": production,
+        "until": opt.precisions_of(until), "observe": tuple(opt.names_of(observe)), "snapshots": snapshots,
+        "seed": seed, "dtype": precision,
+    } | opt.given(
+        timestep=timestep, friction=friction, thermostat=thermostat, barostat=barostat, pressure_GPa=pressure,
+        stress_GPa=stress, cell=cell, max_extrapolation=max_extrapolation,
+    )  # fmt: skip
     prepare_compiler()
+    if independent:
+        found = _shared(potential, cells, wanted, folder, options, opt.workers_of(workers, scheduler), quiet)
+    else:
+        found = _alone(potential, cells, wanted, folder, options, quiet)
+    load = f"{found['pressure_GPa']:g} GPa" if stress is None else f"stress {' '.join(f'{x:g}' for x in stress)} GPa"
+    _tell(found, load, folder)
+
+
+def _alone(potential, cells, temperatures, folder, options, quiet):
+    """One temperature after the other; the summary."""
+    from anharmonic.cli.running import sampling
+    from anharmonic.sweep import sweep as run_sweep
+
     with sampling(folder, quiet) as control:
-        result = run_sweep(
-            potential, cells, wanted, file=folder / "run.h5", max_extrapolation=max_extrapolation, **control,
-            direction=direction, method=method, equilibration=equilibration, production=production,
-            until=opt.precisions_of(until), observe=tuple(opt.names_of(observe)), snapshots=snapshots, seed=seed,
-            dtype=precision,
-            **opt.given(
-                timestep=timestep, friction=friction, thermostat=thermostat, barostat=barostat,
-                pressure_GPa=pressure, stress_GPa=stress, cell=cell,
-            ),
-        )  # fmt: skip
+        result = run_sweep(potential, cells, temperatures, file=folder / "run.h5", **control, **options)
     result.save(folder)
     result.plot(folder)
-    summary = result.summary
-    load = f"{summary['pressure_GPa']:g} GPa" if stress is None else f"stress {' '.join(f'{x:g}' for x in stress)} GPa"
-    title = f"{summary['potential']}, {summary['n_atoms']} atoms, {method}, {load}"
+    return result.summary
+
+
+def _shared(potential, cells, temperatures, folder, options, workers, quiet):
+    """All temperatures by workers; the summary."""
+    from anharmonic.campaign import Campaign, Member
+    from anharmonic.cli.running import crewed
+
+    member = Member("sweep", potential, cells, temperatures, folder, True, options)
+    campaign = Campaign([member])
+    with crewed(workers, campaign.tasks, campaign.works, quiet) as (crew, control):
+        campaign.run(crew, **control)
+    for error in campaign.errors.values():
+        raise error
+    return member.sweep.result().summary
+
+
+def _tell(summary, load, folder):
+    """Tables and warnings."""
+    from anharmonic.cli.reports import points_table, transitions_table
+    from anharmonic.cli.terminal import show
+
+    title = f"{summary['potential']}, {summary['n_atoms']} atoms, {summary['method']}, {load}"
     show(
         points_table(title, summary["points"]),
         transitions_table(summary["transitions"]),

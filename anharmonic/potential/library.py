@@ -1,5 +1,6 @@
 """Potentials by name: those that ship with the package, or any path."""
 
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,4 +43,11 @@ def load(name_or_path):
             f"no potential {str(name_or_path)!r}: no such file, and the shipped ones are "
             f"{', '.join(shipped()) or 'none'}"
         )
+    status = path.stat()
+    return _loaded(path.resolve(), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4)
+def _loaded(path, changed, size):
+    """The potential of a file as it is now: the same one for all that load it, so that what it needs compiles once."""
     return load_file(path)

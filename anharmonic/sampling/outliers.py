@@ -61,6 +61,10 @@ class Outliers:
         pair = np.array(np.unravel_index(np.argmin(distance), distance.shape))
         return joined.without(pair[np.argmin(joined.grade[pair])])
 
+    def only(self, k):
+        """The k-th alone."""
+        return Outliers(*(getattr(self, item.name)[k : k + 1] for item in fields(self)))
+
     def without(self, k):
         """All but the k-th."""
         return Outliers(*(np.delete(getattr(self, item.name), k, axis=0) for item in fields(self)))

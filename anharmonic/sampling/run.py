@@ -15,7 +15,7 @@ from anharmonic.sampling.observables import Observer
 from anharmonic.sampling.outliers import Outliers, is_outlier, with_outliers
 from anharmonic.sampling.series import Series
 from anharmonic.sampling.stages import Sampling, Stage, interpolated
-from anharmonic.sampling.stopping import Stopped
+from anharmonic.stopping import Stopped
 
 __all__ = ["Observer", "Progress", "Run", "Sampling", "Stage"]
 

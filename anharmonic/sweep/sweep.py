@@ -43,7 +43,7 @@ def sweep(
         Called with ``(progress, plan)`` after every chunk, for progress bars.
     stop : callable
         Asked after every chunk for the number of a signal to stop for, or None; see
-        `anharmonic.sampling.stopping.soft_stop`.
+        `anharmonic.stopping.soft_stop`.
     observables : dict of callable, optional
         Functions ``(state, model) -> array`` by name, recorded of every sample; they are
         traced by JAX.

@@ -15,7 +15,7 @@ import pytest
 from anharmonic.cli.free_energy import options
 from anharmonic.cli.running import StoppedBySignal, sampling
 from anharmonic.sampling.runfile import read_samples
-from anharmonic.sampling.stopping import Stopped
+from anharmonic.stopping import Stopped
 
 MAIN = "import sys; from anharmonic.cli.main import main; sys.exit(main(sys.argv[1:]))"
 COMMAND = [sys.executable, "-c", MAIN]

@@ -14,7 +14,7 @@ from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
 from anharmonic.free_energy.temperatures import along_temperature, samples_of_run
 from anharmonic.sampling.runfile import read_samples
-from anharmonic.sampling.stopping import Stopped
+from anharmonic.stopping import Stopped
 from anharmonic.sweep.recorded import open_run
 
 LADDER = (250.0, 300.0, 360.0)

@@ -13,7 +13,7 @@ from anharmonic.errors import ExtrapolationError
 from anharmonic.evaluation import Evaluator
 from anharmonic.sampling import outliers as kept
 from anharmonic.sampling.outliers import Outliers
-from anharmonic.sampling.stopping import Stopped
+from anharmonic.stopping import Stopped
 from anharmonic.sweep.simulation import simulate
 from anharmonic.sweep.start import start_at_rest
 

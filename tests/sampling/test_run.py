@@ -28,7 +28,7 @@ from anharmonic.sampling.monte_carlo import HybridMoves, ModeMoves, SequentialMo
 from anharmonic.sampling.run import Progress
 from anharmonic.sampling.runfile import RunFile, read_samples
 from anharmonic.sampling.series import Series
-from anharmonic.sampling.stopping import Stopped
+from anharmonic.stopping import Stopped
 
 SUPERCELL = Supercell.from_matrix([2, 2, 2])
 TENSION = np.diag([1e-3, -1e-3, 0.0])

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from anharmonic.sampling.stopping import soft_stop
+from anharmonic.stopping import soft_stop
 
 ENDLESS = """
 import jax, sys
-from anharmonic.sampling.stopping import soft_stop
+from anharmonic.stopping import soft_stop
 endless = jax.jit(lambda x: jax.lax.while_loop(lambda x: x < 2, lambda x: x * 0.5 + 0.1, x))
 with soft_stop(lambda number: print("first", number, flush=True)) as stop:
     print("ready", flush=True)
