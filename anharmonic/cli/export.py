@@ -21,7 +21,8 @@ def export(
         int | None,
         typer.Option(
             "--snapshot", metavar="K", rich_help_panel=opt.OUTPUT,
-            show_default="all; lammps, gpumd, vasp: -1, the last", help="This one alone, counted from 0; -1 is the last.",
+            show_default="all; lammps, gpumd, vasp: the last",
+            help="This one alone, counted from 0, or back from -1.",
         ),
     ] = None,
     out: Annotated[

@@ -1,8 +1,7 @@
 """Data files of LAMMPS: units metal, atom style atomic, a box of restricted triangular shape.
 
 The box has a along x and b in the xy plane (LAMMPS manual, "Triclinic (non-orthogonal) simulation boxes"): the whole
-structure turns with it, positions and velocities. Tilts are at most half of an edge: the lattice is the same, its vectors
-are shorter.
+structure turns with it, positions and velocities. Tilts are at most half of an edge: the same lattice, shorter vectors.
 """
 
 import numpy as np
