@@ -11,6 +11,13 @@ from pathlib import Path
 from anharmonic.errors import AnharmonicError
 
 
+def shipped_folder(name):
+    """A folder that comes with the package, such as ``"potentials"``: inside the wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / name
+    return installed if installed.is_dir() else package.parent / name
+
+
 @contextmanager
 def replacing(path):
     """Yield a path beside `path` to write to; rename it over `path` on success, remove it on failure."""

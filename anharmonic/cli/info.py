@@ -36,13 +36,13 @@ def info(
     """
     from anharmonic.cli.terminal import show
     from anharmonic.data.files import kind_of
-    from anharmonic.potential.library import shipped
+    from anharmonic.potential.library import library_folder, shipped
 
     path = Path(name)
     if not path.exists() and name not in shipped():
         raise AnharmonicError(f"no file {name!r}, and the shipped potentials are {', '.join(shipped()) or 'none'}")
     if not path.exists():
-        show(*_potential(name))
+        show(*_potential(name), f"files: {library_folder() / name}")
     elif path.is_dir():
         show(*_data(path, potential))
     elif _is_hdf5(path) and kind_of(path) is None:

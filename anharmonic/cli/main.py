@@ -13,6 +13,7 @@ from anharmonic.cli.dataset.info import info as dataset_info
 from anharmonic.cli.dataset.merge import merge
 from anharmonic.cli.dataset.split import split
 from anharmonic.cli.elastic import elastic
+from anharmonic.cli.examples import examples
 from anharmonic.cli.exchange import exchange
 from anharmonic.cli.export import export
 from anharmonic.cli.fit import fit
@@ -51,7 +52,7 @@ REFUSED, INTERRUPTED = 2, 130
 PANELS = {
     "Make and check a potential": (basis, fit, select, learn, validate, scan, elastic),
     "Simulate": (sweep, exchange, campaign, md, mc, phonons),
-    "Look": (transitions, report, thermo, modes, info, export),
+    "Look": (transitions, report, thermo, modes, info, export, examples),
 }
 GROUPS = {
     "dataset": (
@@ -81,7 +82,6 @@ def _reflowed(docstring):
 
 
 app = typer.Typer(
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},

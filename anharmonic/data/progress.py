@@ -27,7 +27,10 @@ def bar_of(text, total, unit, shown):
     shown : bool
         Otherwise nothing is printed.
     """
+    if not shown:  # a bar that is switched off still ends its line before Rich 15
+        yield lambda count=1: None
+        return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
-    with Progress(*columns, disable=not shown) as bar:
+    with Progress(*columns) as bar:
         task = bar.add_task(text, total=total, unit=unit)
         yield lambda count=1: bar.advance(task, count)

@@ -1,10 +1,10 @@
 """Potentials by name: those that ship with the package, or any path."""
 
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 
 from anharmonic.errors import AnharmonicError
+from anharmonic.files import shipped_folder
 from anharmonic.potential.potential import Potential
 from anharmonic.potential.storage import load_file
 
@@ -12,10 +12,8 @@ SUFFIX = ".h5"
 
 
 def library_folder():
-    """Folder of the shipped potentials: inside the wheel, or beside the package in a checkout."""
-    package = Path(str(files("anharmonic")))
-    installed = package / "potentials"
-    return installed if installed.is_dir() else package.parent / "potentials"
+    """Folder of the shipped potentials, each in one of its own with its data and the files that made it."""
+    return shipped_folder("potentials")
 
 
 def shipped():

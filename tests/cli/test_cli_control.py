@@ -126,7 +126,7 @@ def test_export_refusals(call, springs, tmp_path):
     done = call("export", tmp_path / "run.h5", "--out", tmp_path / "run.h5")
     assert done.code == 2 and "is the run file itself" in done.err
     done = call("export", tmp_path / "run.h5", "--format", "xtc")
-    assert done.code == 2 and "extxyz, traj, h5md; found 'xtc'" in done.err
+    assert done.code == 2 and "extxyz, traj, h5md, of single structures lammps, gpumd, vasp; found 'xtc'" in done.err
 
 
 def test_handlers_of_signals_are_restored(tmp_path):

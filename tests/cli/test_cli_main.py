@@ -29,6 +29,24 @@ def test_help_teaches_by_example(call, command):
     assert done.code == 0 and done.out.count(f"anharmonic {command}") >= 2
 
 
+def test_examples_are_listed_and_copied(call, tmp_path):
+    """Also into a folder that has them; not over what a user has changed."""
+    listed = call("examples")
+    assert listed.code == 0 and "03_sweep.py" in listed.out and "potentials and data in" in listed.out
+    for _ in range(2):
+        assert call("examples", "--out", tmp_path / "mine").code == 0
+    assert (tmp_path / "mine" / "06_ipi.xml").is_file()
+    (tmp_path / "mine" / "03_sweep.py").write_text("changed")
+    refused = call("examples", "--out", tmp_path / "mine")
+    assert refused.code == 2 and "has other files named 03_sweep.py" in refused.err
+    assert (tmp_path / "mine" / "03_sweep.py").read_text() == "changed"
+
+
+def test_shipped_potentials_say_where_their_data_are(call):
+    folder = call("info", "CsPbBr3").out.splitlines()[-1].removeprefix("files: ")
+    assert os.path.isfile(os.path.join(folder, "labels.extxyz"))
+
+
 def test_help_does_not_wait_for_heavy_modules():
     heavy = ("jax", "scipy", "matplotlib", "ase", "numpy", "h5py")
     load = "import sys; from anharmonic.cli.main import main; main(['--help'])"

@@ -113,6 +113,17 @@ def test_interrupted_dynamics_ends_with_the_same_snapshots(call, springs, tmp_pa
     exported = call("export", broken / "run.h5", "--out", broken / "so-far.extxyz")
     assert exported.code == 0 and f"wrote 2 snapshots to {broken / 'so-far.extxyz'}" in exported.out
     assert [f.info["step"] for f in ase.io.read(broken / "so-far.extxyz", ":")] == [200, 400]
+    one = call("export", broken / "run.h5", "--format", "lammps")
+    assert one.code == 0 and f"wrote the snapshot of step 400 (100 K) to {broken / 'structure.data'}" in one.out
+    head = (broken / "structure.data").read_text().splitlines()[0]
+    assert head.startswith("springs") and head.endswith("step 400, 100 K; units metal; types 1 Cs, 2 Pb, 3 Br")
+    assert call("export", broken / "run.h5", "--format", "gpumd", "--snapshot", 0).code == 0
+    first = ase.io.read(broken / "so-far.extxyz", 0)
+    np.testing.assert_allclose(ase.io.read(broken / "model.xyz").positions, first.positions, atol=1e-7)
+    assert call("export", broken / "run.h5", "--snapshot", -2, "--out", broken / "one.extxyz").code == 0
+    assert [f.info["step"] for f in ase.io.read(broken / "one.extxyz", ":")] == [200]
+    missing = call("export", broken / "run.h5", "--snapshot", 2)
+    assert missing.code == 2 and "has 2 snapshots, 0 to 1 or -1 backwards; found 2" in missing.err
     assert call(*arguments, broken).code == 0
     assert (broken / "trajectory.extxyz").read_bytes() == (whole / "trajectory.extxyz").read_bytes()
     assert (broken / "summary.json").read_bytes() == (whole / "summary.json").read_bytes()

@@ -11,10 +11,11 @@ WRITERS = {"extxyz": write_extxyz, "traj": write_ase_trajectory, "h5md": write_h
 """Functions ``(path, structure, frames)`` by format; the name of a format is the ending of its files."""
 
 
-def check_format(name):
-    """`name`, if it is a format."""
+def check_format(name, also=()):
+    """`name`, if it is a format; `also` are formats of single structures, which the message names too."""
     if name not in WRITERS:
-        raise AnharmonicError(f"the formats of trajectories are {', '.join(WRITERS)}; found {name!r}")
+        single = f", of single structures {', '.join(also)}" if also else ""
+        raise AnharmonicError(f"the formats of trajectories are {', '.join(WRITERS)}{single}; found {name!r}")
     return name
 
 

@@ -90,6 +90,7 @@ def spheres(atoms, count, quantities):
             )
         search = extra("vesin").NeighborList(cutoff=radius, full_list=True)
         found = search.compute(points=positions, box=cell, periodic=True, quantities=quantities)
+        found = tuple(part.astype(int) if part.dtype.kind == "u" else part for part in found)  # older vesin: unsigned
         if np.bincount(found[0], minlength=len(atoms)).min() >= count:
             return found
         radius *= MARGIN
