@@ -2,9 +2,9 @@
 
 Fields (..., n_cells) are sharded along their last axis; the planes of a block follow each other, so a block is a
 contiguous piece of that axis. What is done cell by cell and sums over cells are left to the compiler's own
-partitioning; only where cells see their neighbours, each device works on its block and a copy of the planes next to it,
-the halo, which it gets from the devices before and behind it (Plimpton, J. Comput. Phys. 117, 1 (1995), section 5, along
-one axis). A device evaluates all of dE/du of its own cells, so nothing has to be sent back.
+partitioning; only where cells see their neighbours, each device works on its block and a copy of the planes next
+to it, the halo, which it gets from the devices before and behind it (Plimpton, J. Comput. Phys. 117, 1 (1995),
+section 5, along one axis). A device evaluates all of dE/du of its own cells, so nothing has to be sent back.
 """
 
 from dataclasses import dataclass
@@ -75,9 +75,9 @@ class Blocks:
         fitting = [n for n in range(1, n_planes + 1) if n_planes % n == 0 and n_planes // n >= depth]
         if n_devices not in fitting:
             raise AnharmonicError(
-                f"the supercell has {n_planes} planes of cells along its first axis, of which each device needs equally "
-                f"many and at least the {depth} that it sends to its neighbours: {n_devices} devices do not fit; "
-                f"{', '.join(map(str, fitting)) or 'none'} would. Let the longest axis be the first"
+                f"the supercell has {n_planes} planes of cells along its first axis, of which each device needs "
+                f"equally many and at least the {depth} that it sends to its neighbours: {n_devices} devices do not "
+                f"fit; {', '.join(map(str, fitting)) or 'none'} would. Let the longest axis be the first"
             )
         return cls(Mesh(np.array(_by_process(found, n_devices)), (AXIS,)), supercell.shape, depth)
 
@@ -157,11 +157,13 @@ class Blocks:
 
     def neighbours(self, field):
         """Within `run`: the planes before and behind a block (..., own cells), each (..., halo), from their owners."""
+        return self.sent(field[..., : self.halo], field[..., self.own - self.halo :])
+
+    def sent(self, first, last):
+        """Within `run`: `last` of the device before and `first` of the one behind, for each device."""
         n = self.count
-        behind = [(k, (k + 1) % n) for k in range(n)]
-        before = [(k, (k - 1) % n) for k in range(n)]
-        first, last = field[..., : self.halo], field[..., self.own - self.halo :]
-        return jax.lax.ppermute(last, AXIS, behind), jax.lax.ppermute(first, AXIS, before)
+        to_next, to_previous = ([(k, (k + step) % n) for k in range(n)] for step in (1, -1))
+        return jax.lax.ppermute(last, AXIS, to_next), jax.lax.ppermute(first, AXIS, to_previous)
 
     def with_halo(self, field):
         """Within `run`: a block (..., own cells) with its halo, (..., halo + own cells + halo)."""

@@ -56,7 +56,7 @@ class Evaluator(eqx.Module):
 
     @classmethod
     def create(cls, potential, supercell, dtype="float32", n_blocks=1):
-        """Evaluator of a `Potential` on a `Supercell`, with arrays in `dtype`; no slab reaches across `n_blocks` blocks."""
+        """Evaluator of a `Potential` on a `Supercell`, with arrays in `dtype`; slabs lie within `n_blocks` blocks."""
         basis, crystal = potential.basis, potential.crystal
         sum_of_clusters = isinstance(potential.model, ClusterModel)
         grid = HaloGrid.create(supercell, crystal.n_sites, reach(basis), SLAB if sum_of_clusters else None, n_blocks)
