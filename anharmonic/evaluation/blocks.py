@@ -107,14 +107,16 @@ class Blocks:
         return self.depth * self.plane
 
     def place(self, tree):
-        """The arrays of a tree on the devices: fields (..., n_cells) and what is `PerBlock` split, others whole."""
+        """The arrays of a tree on the devices: fields (..., n_cells) and what is `PerBlock` split, others whole.
+
+        What is on devices already stays as it is.
+        """
 
         def put(leaf):
-            if not eqx.is_array_like(leaf) or isinstance(leaf, jax.Array):
+            if not eqx.is_array_like(leaf):
                 return leaf
-            leaf = np.asarray(leaf)
-            split = leaf.ndim > 1 and leaf.shape[-1] == self.n_cells
-            return self._put(leaf, self.along_last(leaf.ndim) if split else EVERYWHERE)
+            split = np.ndim(leaf) > 1 and np.shape(leaf)[-1] == self.n_cells
+            return self._put(leaf, self.along_last(np.ndim(leaf)) if split else EVERYWHERE)
 
         return _each(lambda x: PerBlock(self._put(x.values, Spec(AXIS))), put, tree)
 
@@ -189,6 +191,8 @@ class Blocks:
         return (here * self.plane + cells % self.plane).astype(np.int32)
 
     def _put(self, values, spec):
+        if isinstance(values, jax.Array):
+            return values
         values = np.asarray(values)
         return jax.make_array_from_callback(values.shape, NamedSharding(self.mesh, spec), lambda part: values[part])
 

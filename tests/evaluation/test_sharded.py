@@ -138,6 +138,8 @@ def test_halo_traffic_is_that_of_the_model(springs):
     supercell = Supercell.from_matrix([4, 3, 2])
     blocks = Blocks.create(springs.basis, supercell, 1)
     model = ShardedEvaluator.create(springs, supercell, blocks)
+    placed = blocks.place(model)
+    assert all(a is b for a, b in zip(jax.tree.leaves(placed), jax.tree.leaves(model), strict=True))
     state = jax.ShapeDtypeStruct((5, 3, 24), "float32"), jax.ShapeDtypeStruct((3, 3), "float32")
 
     def twice(model, *state):
