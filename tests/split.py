@@ -56,25 +56,25 @@ def split(spec):
     from anharmonic.potential import precision
     from anharmonic.sampling import Conditions
 
-    potential, dtype = _potential(spec["potential"]), spec["dtype"]
+    chosen, dtype = potential(spec["potential"]), spec["dtype"]
     sizes = {name: spec[name] for name in ("strain", "displacement") if name in spec}
-    start = builders.distorted(potential.crystal, spec["matrix"], **sizes)
+    start = builders.distorted(chosen.crystal, spec["matrix"], **sizes)
     found = {}
     for n in spec["devices"]:
         with precision(dtype):
-            blocks = Blocks.create(potential.basis, start.supercell, n) if n else None
+            blocks = Blocks.create(chosen.basis, start.supercell, n) if n else None
             state = start.displacements.astype(dtype), start.deformation.astype(dtype)
             if n:
-                model = ShardedEvaluator.create(potential, start.supercell, blocks, dtype)
+                model = ShardedEvaluator.create(chosen, start.supercell, blocks, dtype)
             else:
-                model = Evaluator.create(potential, start.supercell, dtype)
+                model = Evaluator.create(chosen, start.supercell, dtype)
             placed = blocks.place if n else lambda tree: tree
             if spec["method"] == "evaluate":
                 told = collect(eqx.filter_jit(_evaluated)(model, *placed(state)))
             else:
                 conditions = Conditions.of(300.0, 0.001, dtype=dtype)
                 arguments = (
-                    placed(_sampler(potential, start.supercell, spec, blocks)),
+                    placed(_sampler(chosen, start.supercell, spec, blocks)),
                     model,
                     conditions,
                     placed(state),
@@ -85,7 +85,7 @@ def split(spec):
     return found
 
 
-def _potential(name):
+def potential(name):
     """A potential: "rich" has orbits of two, three and six sites, "long" pairs that are two cells long."""
     import builders
 

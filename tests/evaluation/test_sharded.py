@@ -1,5 +1,7 @@
 """A supercell split over devices: the numbers are those of one device, whatever is split into how many blocks."""
 
+from types import SimpleNamespace
+
 import builders
 import jax
 import numpy as np
@@ -11,6 +13,8 @@ from anharmonic.crystal import Supercell
 from anharmonic.errors import AnharmonicError
 from anharmonic.evaluation import Blocks, Evaluator, ShardedEvaluator
 from anharmonic.evaluation.layout import reach
+from anharmonic.sampling.monte_carlo import SiteMoves
+from anharmonic.sampling.monte_carlo.sharded_sites import ShardedSiteMoves
 from anharmonic.sampling.noise import normal, uniform
 from anharmonic.sampling.traffic import counted_bytes, halo_bytes
 
@@ -20,7 +24,7 @@ EVALUATIONS = {"potential": "rich", "matrix": TWISTED, "method": "evaluate", "dt
 LONG = EVALUATIONS | {"potential": "long", "matrix": [[4, 1, 1], [0, 3, 1], [0, 0, 3]], "devices": [0, 2]}
 DYNAMICS = {"potential": "springs", "matrix": [8, 1, 1], "method": "md", "steps": 3, "dtype": "float64", **CALM}
 DYNAMICS |= {"devices": [0, 8], "thermostat": "BussiRescaling"}
-MONTE_CARLO = {"potential": "springs", "matrix": [8, 4, 4], "method": "mc", "steps": 3, "dtype": "float32", **CALM}
+MONTE_CARLO = {"potential": "long", "matrix": [8, 5, 5], "method": "mc", "steps": 3, "dtype": "float32", **CALM}
 MONTE_CARLO |= {"devices": [0, 2]}
 EXACT = 1e-13
 """Of float64, relative to the largest number."""
@@ -61,7 +65,7 @@ def test_dynamics_with_thermostat_and_barostat(small):
 
 
 def test_monte_carlo_is_the_same_chain(small):
-    """Every trial has the same fate: displacements are equal bit by bit, the cell but for rounding."""
+    """Every trial has the same fate, with 20 colours and halos of two planes: displacements are equal bit by bit."""
     one, two = small[2][0], small[2][2]
     assert (one["displacements"] == two["displacements"]).all()
     assert (one["observed_acceptance"] == two["observed_acceptance"]).all()
@@ -122,6 +126,16 @@ def test_models_that_reach_everywhere_are_refused(potentials, kind, what):
     blocks = Blocks.create(potential.basis, supercell, 1)
     with pytest.raises(AnharmonicError, match=f"{what}: run it on one device"):
         ShardedEvaluator.create(potential, supercell, blocks)
+
+
+def test_colours_that_are_not_shared_equally_are_refused():
+    """Of the 10 cells of each of 20 colours two devices have 5 each; four cannot."""
+    potential, supercell = split.potential("long"), Supercell.from_matrix([8, 5, 5])
+    moves = SiteMoves.create(potential, supercell)
+    two, four = (Blocks(SimpleNamespace(size=n), supercell.shape, 2) for n in (2, 4))
+    assert ShardedSiteMoves.of_moves(moves, two).shape == (20, 10)
+    with pytest.raises(AnharmonicError, match="20 colours in turn, and 4 devices would not .* multiple of 80 cells"):
+        ShardedSiteMoves.of_moves(moves, four)
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 16), (1, 3, 5)])
