@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from anharmonic.cli import devices, simulation
 from anharmonic.cli import options as opt
-from anharmonic.cli import simulation
 
 
 def mc(
@@ -39,6 +39,10 @@ def mc(
     format: opt.TrajectoryFormat = "extxyz",
     out: Annotated[Path, simulation.Out] = Path("mc"),
     quiet: opt.Quiet = False,
+    n_devices: devices.Devices = None,
+    coordinator: devices.Coordinator = None,
+    processes: devices.Processes = None,
+    process: devices.Process = None,
     timestep: Annotated[float | None, typer.Option("--timestep", hidden=True)] = None,
     friction: Annotated[float | None, typer.Option("--friction", hidden=True)] = None,
 ):  # fmt: skip
@@ -63,7 +67,8 @@ def mc(
     if structure is not None:
         opt.refuse({"--start": start}, "--structure, which says where the run starts")
     simulation.run(
-        potential, out, quiet, (cells, structure, start), snapshots, format, max_extrapolation, method="mc",
+        potential, out, quiet, (cells, structure, start), snapshots, format, max_extrapolation,
+        devices.Spread(n_devices, coordinator, processes, process), method="mc",
         ensemble=ensemble, temperatures=opt.temperatures_of(temperature), equilibration=equilibration,
         production=production, until=opt.precisions_of(until), observe=tuple(opt.names_of(observe)), seed=seed,
         dtype=precision,

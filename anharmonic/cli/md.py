@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from anharmonic.cli import devices, simulation
 from anharmonic.cli import options as opt
-from anharmonic.cli import simulation
 
 
 def md(
@@ -44,6 +44,10 @@ def md(
     format: opt.TrajectoryFormat = "extxyz",
     out: Annotated[Path, simulation.Out] = Path("md"),
     quiet: opt.Quiet = False,
+    n_devices: devices.Devices = None,
+    coordinator: devices.Coordinator = None,
+    processes: devices.Processes = None,
+    process: devices.Process = None,
 ):  # fmt: skip
     """Molecular dynamics of a supercell, with averages, time series and snapshots.
 
@@ -58,6 +62,8 @@ def md(
 
     [cyan]anharmonic md CsPbBr3 --supercell 6 6 6 --temperature 100 --to 500 --production 200000 --out ramp[/cyan]
 
+    [cyan]anharmonic md CsPbBr3 --supercell 64 64 64 --temperature 400 --devices 4 --out large[/cyan]
+
     A run that was stopped, in whatever way, goes on with the same command; one that is finished is reported again.
     """
     cells = opt.supercell_of(supercell, matrix, required=False)
@@ -70,7 +76,8 @@ def md(
     if structure is not None:
         opt.refuse({"--start": start}, "--structure, which says where the run starts")
     simulation.run(
-        potential, out, quiet, (cells, structure, start), snapshots, format, max_extrapolation, method="md",
+        potential, out, quiet, (cells, structure, start), snapshots, format, max_extrapolation,
+        devices.Spread(n_devices, coordinator, processes, process), method="md",
         ensemble=ensemble, temperatures=opt.temperatures_of(temperature), equilibration=equilibration,
         production=production, until=opt.precisions_of(until), observe=tuple(opt.names_of(observe)), seed=seed,
         dtype=precision,

@@ -61,12 +61,13 @@ Out = opt.out_option("run.h5, the trajectory, series.png and summary.json")
 CHUNKS_BETWEEN_SNAPSHOTS = 5
 
 
-def run(potential, out, quiet, where, snapshots, format, max_extrapolation, **options):
+def run(potential, out, quiet, where, snapshots, format, max_extrapolation, spread, **options):
     """Run or resume a simulation, write its files, print its table.
 
-    `where` is (supercell, structure, start) as of the options of these names.
+    `where` is (supercell, structure, start) as of the options of these names, `spread` a `devices.Spread`.
     """
     from anharmonic.cli.compiler import prepare_compiler
+    from anharmonic.cli.devices import prepare_devices, show_traffic
     from anharmonic.cli.running import sampling
     from anharmonic.interfaces.trajectories import check_format
     from anharmonic.potential import load
@@ -79,13 +80,18 @@ def run(potential, out, quiet, where, snapshots, format, max_extrapolation, **op
         raise AnharmonicError(f"--snapshots is a number of steps from 0 on, found {snapshots}")
     options["snapshots"] = every
     check_format(format)
+    devices, first = prepare_devices(spread)
     SimulationPlan(((1, 0, 0), (0, 1, 0), (0, 0, 1)), **options)  # refuse options before anything takes time
     model = load(potential)
     start = beginning(model, *where)
     folder = opt.output_folder(out)
     prepare_compiler()
-    with sampling(folder, quiet) as control:
-        result = simulate(model, start, folder / "run.h5", max_extrapolation=max_extrapolation, **control, **options)
+    told = show_traffic if first and not quiet else lambda traffic: None
+    split = {"devices": devices, "on_traffic": told, "max_extrapolation": max_extrapolation}
+    with sampling(folder, quiet or not first) as control:
+        result = simulate(model, start, folder / "run.h5", **split, **control, **options)
+    if not first:
+        return
     result.save(folder)
     result.plot(folder)
     _report(result.summary, folder, format if every else None)

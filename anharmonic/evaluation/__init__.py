@@ -1,7 +1,9 @@
 """Evaluation on the grid of cells: forces, stresses and energies for simulation."""
 
+from anharmonic.evaluation.blocks import Blocks
 from anharmonic.evaluation.evaluation import Evaluation
 from anharmonic.evaluation.evaluator import Evaluator
 from anharmonic.evaluation.local import SiteChanges, conflicts
+from anharmonic.evaluation.sharded import ShardedEvaluator
 
-__all__ = ["Evaluation", "Evaluator", "SiteChanges", "conflicts"]
+__all__ = ["Blocks", "Evaluation", "Evaluator", "ShardedEvaluator", "SiteChanges", "conflicts"]

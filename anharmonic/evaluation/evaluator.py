@@ -13,7 +13,7 @@ from anharmonic.evaluation.extrapolation import Extrapolation, SiteGrades
 from anharmonic.evaluation.fence import fence
 from anharmonic.evaluation.fields import transform
 from anharmonic.evaluation.grid import HaloGrid
-from anharmonic.evaluation.layout import Layout
+from anharmonic.evaluation.layout import Layout, reach
 from anharmonic.evaluation.site_sum import SiteSum
 from anharmonic.potential.lattice import cast
 from anharmonic.potential.models import ClusterModel
@@ -55,12 +55,11 @@ class Evaluator(eqx.Module):
     metric: str = eqx.field(static=True)
 
     @classmethod
-    def create(cls, potential, supercell, dtype="float32"):
-        """Evaluator of a `Potential` on a `Supercell`, with arrays in `dtype`."""
+    def create(cls, potential, supercell, dtype="float32", n_blocks=1):
+        """Evaluator of a `Potential` on a `Supercell`, with arrays in `dtype`; slabs lie within `n_blocks` blocks."""
         basis, crystal = potential.basis, potential.crystal
-        reach = np.max([np.ptp(o.offsets, axis=1).max(axis=0) for o in basis.orbits], axis=0)
         sum_of_clusters = isinstance(potential.model, ClusterModel)
-        grid = HaloGrid.create(supercell, crystal.n_sites, reach, SLAB if sum_of_clusters else None)
+        grid = HaloGrid.create(supercell, crystal.n_sites, reach(basis), SLAB if sum_of_clusters else None, n_blocks)
         pairs = [k for k, orbit in enumerate(basis.orbits) if orbit.n_points == 2]
         layout = Layout(basis, grid, pairs if sum_of_clusters else ())
         if sum_of_clusters:

@@ -44,12 +44,14 @@ class HaloGrid(eqx.Module):
     n_sites: int = eqx.field(static=True)
 
     @classmethod
-    def create(cls, supercell, n_sites, reach, longest=None):
+    def create(cls, supercell, n_sites, reach, longest=None, n_blocks=1):
         """Grid on which windows at cell offsets up to `reach` (3,) along the axes can be read.
 
-        Slabs are as thick as a span of `longest` allows (default: the whole supercell).
+        Slabs are as thick as a span of `longest` allows (default: the whole supercell), and equally many in each of
+        `n_blocks` blocks of planes.
         """
         shape, reach = np.array(supercell.shape), np.asarray(reach)
+        shape[0] //= n_blocks
         n_slabs = _slabs(shape, reach, longest) if longest else 1
         shape[0] //= n_slabs
         width = shape + 2 * reach
@@ -58,7 +60,7 @@ class HaloGrid(eqx.Module):
         position = np.arange(span + 2 * margin)
         cells = np.stack([position // pitch[0], position % pitch[0] // pitch[1], position % pitch[1]], axis=1) - reach
         inside = ((cells >= 0) & (cells < shape)).all(axis=1)[margin : margin + span]
-        first = shape[0] * np.arange(n_slabs)[:, None, None] * np.array([1, 0, 0])
+        first = shape[0] * np.arange(n_blocks * n_slabs)[:, None, None] * np.array([1, 0, 0])
         sources = supercell.index(cells + first).astype(np.int32)
         return cls(sources, inside, tuple(shape.tolist()), tuple(pitch.tolist()), margin, n_sites)
 

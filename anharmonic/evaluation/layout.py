@@ -12,6 +12,11 @@ from anharmonic.evaluation.bonds import BondRows
 from anharmonic.evaluation.windowed import ClusterTable, WindowSums
 
 
+def reach(basis):
+    """Largest distance (3,) in cells along the axes between two sites of a cluster."""
+    return np.max([np.ptp(o.offsets, axis=1).max(axis=0) for o in basis.orbits], axis=0)
+
+
 class Layout:
     """Order and places of the bonds of a basis.
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from anharmonic.errors import ExtrapolationError, RunFileError
+from anharmonic.evaluation.blocks import collect
 
 LARGEST_VOLUME = 1e3
 """Of a crystal, relative to the reference."""
@@ -129,7 +130,7 @@ def _worst_places(model, state):
         worst = int(np.argmax(np.nan_to_num(grades).max(axis=(1, 2))))
         u, grades = u[worst], grades[worst]
     else:
-        grades = np.asarray(eqx.filter_jit(lambda model, *s: model.site_grades(*s))(model, u, deformation))
+        grades = collect(eqx.filter_jit(lambda model, *s: model.site_grades(*s))(model, u, deformation))
     grades = np.nan_to_num(grades)
     if not grades.any():
         sizes = np.linalg.norm(u - u.mean(axis=-1, keepdims=True), axis=1)

@@ -7,8 +7,9 @@ depend on nothing but the run, so a resumed run keeps the same.
 from dataclasses import dataclass, fields
 
 import equinox as eqx
-import jax
 import numpy as np
+
+from anharmonic.evaluation.blocks import collect
 
 MOST = 20
 MOST_BYTES = 2**26
@@ -95,7 +96,7 @@ def with_outliers(known, model, state, step, temperature):
     u, deformation = u.reshape(-1, *u.shape[-3:]), deformation.reshape(-1, 3, 3)
     temperature = np.broadcast_to(np.asarray(temperature, float), len(u))
     for k in range(len(u)):
-        found, signature = jax.tree.map(np.asarray, _look(model, u[k], deformation[k]))
+        found, signature = collect(_look(model, u[k], deformation[k]))
         if not (found.largest > FAR_SITE or found.mean > FAR_MEAN):
             continue
         one = Outliers(

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.errors import ExtrapolationError
+from anharmonic.evaluation.blocks import collect
 from anharmonic.sampling.guards import continues_exactly, explain, fault
 from anharmonic.sampling.observables import Observer
 from anharmonic.sampling.outliers import Outliers, is_outlier, with_outliers
@@ -27,9 +28,10 @@ BUFFER_BYTES = 2**28
 """A checkpoint is due, too, when so much has been recorded: it bounds the memory of a run of any length."""
 
 NOT_EXACT = (
-    "this process does not compute the last sample on file bit for bit (another processor, another version of JAX, or "
-    "other compiler settings, such as XLA_FLAGS or a script that goes on with a run of the command line): from step "
-    "{step} on the run is as good, but not the one that it would have been without the interruption"
+    "this process does not compute the last sample on file bit for bit (another processor or number of devices, "
+    "another version of JAX, or other compiler settings, such as XLA_FLAGS or a script that goes on with a run of the "
+    "command line): from step {step} on the run is as good, but not the one that it would have been without the "
+    "interruption"
 )
 
 
@@ -88,6 +90,8 @@ class Run:
         Largest extrapolation grade that is let through.
     structure : Configuration, optional
         Of the crystal and supercell, for the names of atoms.
+    blocks : Blocks, optional
+        Of a supercell that is split over devices, where sampler, model and observer are.
     """
 
     sampler: eqx.Module
@@ -101,19 +105,15 @@ class Run:
     until: object = None
     max_extrapolation: float | None = None
     structure: object = None
+    blocks: object = None
 
     def start(self, displacements, deformation):
         """Progress at the beginning, from given displacements (n_sites, 3, n_cells) and F."""
         conditions, _ = self.stages[0].conditions(self.dtype)
         key = jax.random.fold_in(jax.random.key(self.seed), 0)
-        state = eqx.filter_jit(self.sampler.init)(
-            key,
-            displacements.astype(self.dtype),
-            deformation.astype(self.dtype),
-            conditions,
-            self.model,
-        )
-        return Progress(jax.tree.map(np.asarray, state))
+        begin = self._placed((displacements.astype(self.dtype), deformation.astype(self.dtype)))
+        state = eqx.filter_jit(self.sampler.init)(key, *begin, conditions, self.model)
+        return Progress(collect(state))
 
     def is_finished(self, progress):
         """Whether nothing is left to do."""
@@ -202,9 +202,13 @@ class Run:
 
         def advance(state, step, strides):
             step, strides = np.asarray(step + 1, np.int32), np.asarray(strides, np.int32)
-            return jax.tree.map(np.asarray, _advance(*fixed, state, step, strides, ramps))
+            return collect(_advance(*fixed, self._placed(state), step, strides, ramps))
 
         return advance
+
+    def _placed(self, tree):
+        """Arrays of the host where they are needed."""
+        return tree if self.blocks is None else self.blocks.place(tree)
 
     def _compare(self, progress):
         """Look at the last sample again; note it if this process computes another one than that on file."""

@@ -6,7 +6,9 @@ import ase.io
 import equinox as eqx
 import numpy as np
 
+from anharmonic.evaluation.blocks import collect
 from anharmonic.files import replacing
+from anharmonic.sampling.processes import is_first
 
 NAME = "extrapolating.extxyz"
 
@@ -32,13 +34,14 @@ def write_outliers(outliers, structure, model, path):
         u, deformation = outliers.displacements[k], outliers.deformation[k]
         state = replace(structure, displacements=u.astype(float), deformation=deformation.astype(float))
         atoms = state.to_atoms()
-        grades = np.asarray(_site_grades(model, u, deformation), float)
+        grades = collect(_site_grades(model, u, deformation)).astype(float)
         atoms.arrays["extrapolation"] = np.round(state.to_atom_order(grades), 4)
         atoms.info.update(step=int(outliers.step[k]), temperature=round(float(outliers.temperature[k]), 6))
         atoms.info.update(extrapolation=float(outliers.grade[k]), extrapolation_mean=float(outliers.mean[k]))
         frames.append(atoms)
-    with replacing(path) as part:
-        ase.io.write(part, frames, format="extxyz")
+    if is_first():
+        with replacing(path) as part:
+            ase.io.write(part, frames, format="extxyz")
     return len(frames)
 
 

@@ -13,7 +13,7 @@ from anharmonic.analysis.order_parameters import observed_modes
 from anharmonic.analysis.tilt_correlations import staggered_octahedra
 from anharmonic.crystal import Configuration
 from anharmonic.errors import AnharmonicError
-from anharmonic.evaluation import Evaluator
+from anharmonic.evaluation import Evaluator, ShardedEvaluator
 from anharmonic.sampling import dynamics
 from anharmonic.sampling.conditions import strain_modes
 from anharmonic.sampling.monte_carlo import MonteCarlo
@@ -28,7 +28,7 @@ RESERVED |= {"kinetic_temperature", "conserved", "stress", "kinetic_stress", "co
 """Names of columns that observables of one's own may not have."""
 
 
-def build_run(potential, supercell, plan, observables=None, max_extrapolation=None, order=None):
+def build_run(potential, supercell, plan, observables=None, max_extrapolation=None, order=None, blocks=None):
     """The `Run` of a plan.
 
     Parameters
@@ -42,19 +42,24 @@ def build_run(potential, supercell, plan, observables=None, max_extrapolation=No
         Largest extrapolation grade that is let through.
     order : ndarray, shape (n_sites, n_cells), optional
         Indices of the atoms in the structures that are written.
+    blocks : Blocks, optional
+        Of a supercell that is split over devices.
     """
     structure = Configuration.reference(potential.crystal, supercell)
     structure = structure if order is None else replace(structure, order=order)
     observer = _observer(potential.crystal, supercell, plan, check_observables(observables))
-    model = Evaluator.create(potential, supercell, plan.dtype)
+    if blocks is None:
+        model, placed = Evaluator.create(potential, supercell, plan.dtype), lambda tree: tree
+    else:
+        model, placed = ShardedEvaluator.create(potential, supercell, blocks, plan.dtype), blocks.place
     if max_extrapolation is not None and model.grades is None:
         raise AnharmonicError(
             f"the potential {potential.name} knows nothing of the data of its fit: it has no extrapolation grade"
         )
     return Run(
-        _sampler(potential, supercell, plan), model, observer, plan.stages, plan.sampling, plan.seed, plan.dtype,
-        plan.snapshots, precision_criterion(potential.crystal, supercell.n_cells, plan.until), max_extrapolation,
-        structure,
+        placed(_sampler(potential, supercell, plan, blocks)), model, placed(observer), plan.stages, plan.sampling,
+        plan.seed, plan.dtype, plan.snapshots, precision_criterion(potential.crystal, supercell.n_cells, plan.until),
+        max_extrapolation, structure, blocks,
     )  # fmt: skip
 
 
@@ -88,12 +93,12 @@ def potential_name(options):
     return options["potential"].rpartition(" ")[0]
 
 
-def _sampler(potential, supercell, plan):
+def _sampler(potential, supercell, plan, blocks):
     modes = strain_modes(plan.cell)
     if plan.method == "mc":
-        return MonteCarlo.create(potential, supercell, modes, dtype=plan.dtype)
+        return MonteCarlo.create(potential, supercell, modes, dtype=plan.dtype, blocks=blocks)
     sampler = dynamics.MolecularDynamics.create(
-        potential.crystal, supercell, modes, plan.timestep, _thermostat(plan), _barostat(plan), plan.dtype
+        potential.crystal, supercell, modes, plan.timestep, _thermostat(plan), _barostat(plan), plan.dtype, blocks
     )
     return Microcanonical.of_sampler(sampler) if plan.isolated else sampler
 
@@ -169,6 +174,11 @@ class Microcanonical(eqx.Module):
     def of_sampler(cls, sampler):
         """Without the thermostat of a `MolecularDynamics` in the production."""
         return cls(replace(sampler, thermostat=None), sampler)
+
+    @property
+    def n_exchanges(self):
+        """See `MolecularDynamics.n_exchanges`."""
+        return self.free.n_exchanges
 
     def adapting(self):
         """The sampler of the equilibration."""

@@ -7,8 +7,10 @@ import numpy as np
 
 from anharmonic.analysis import TiltModes, lattice_parameters
 from anharmonic.analysis.tilts import LABELS, angles
+from anharmonic.evaluation import Blocks
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
+from anharmonic.sampling.traffic import step_traffic
 from anharmonic.sweep.result import plain, point_record, run_warnings, stage_samples, write_summary
 from anharmonic.sweep.samplers import build_run, recorded_options
 from anharmonic.sweep.simulation_plan import SimulationPlan
@@ -57,6 +59,8 @@ def simulate(
     stop=lambda: None,
     observables=None,
     max_extrapolation=None,
+    devices=None,
+    on_traffic=lambda traffic: None,
     **options,
 ):
     """Run molecular dynamics or Monte Carlo.
@@ -68,6 +72,11 @@ def simulate(
         From `start_at_rest` or `start_from_atoms`.
     file, on_chunk, stop, observables, max_extrapolation
         See `anharmonic.sweep.sweep`. Snapshots are kept in `file`; see `anharmonic.sweep.export`.
+    devices : int, optional
+        Split the supercell over so many devices, of all processes that JAX knows of (``jax.distributed``); by default
+        it stays on one. The run file may be continued with another number.
+    on_traffic : callable
+        Called with the `Traffic` between devices before such a run.
     **options
         Fields of `SimulationPlan` other than supercell and start.
 
@@ -84,7 +93,10 @@ def simulate(
     supercell = state.supercell
     plan = SimulationPlan(tuple(map(tuple, supercell.matrix.tolist())), start=name, **options)
     with precision(plan.dtype):
-        run = build_run(potential, supercell, plan, observables, max_extrapolation, state.order)
+        blocks = None if devices is None else Blocks.create(potential.basis, supercell, devices)
+        run = build_run(potential, supercell, plan, observables, max_extrapolation, state.order, blocks)
+        if blocks is not None:
+            on_traffic(step_traffic(run))
         recorded = recorded_options(potential, plan, observables)
         begin = state.displacements, state.deformation
         progress = perform(run, file, recorded, lambda: begin, plan, on_chunk, stop)

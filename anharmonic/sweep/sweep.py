@@ -8,6 +8,7 @@ from anharmonic.crystal import Supercell
 from anharmonic.errors import AnharmonicError
 from anharmonic.potential.library import load
 from anharmonic.potential.potential import precision
+from anharmonic.sampling.processes import agreed, check_same_step, is_first
 from anharmonic.sampling.runfile import RunFile
 from anharmonic.sweep.outliers import NAME, write_outliers
 from anharmonic.sweep.plan import SweepPlan
@@ -80,7 +81,7 @@ def sweep(
 
 
 def perform(run, file, recorded, start, plan, on_chunk, stop):
-    """Do a run, or what is left of it.
+    """Do a run, or what is left of it; of several processes the first writes files.
 
     Parameters
     ----------
@@ -100,12 +101,13 @@ def perform(run, file, recorded, start, plan, on_chunk, stop):
     """
     run_file = RunFile(file, recorded, run.structure) if file else None
     progress = run_file.load() if run_file else None
+    check_same_step(progress)
     if progress is None:
-        _check_writable(file)
+        _check_writable(file if is_first() else None)
         progress = run.start(*start())
-    checkpoint = (lambda p: run_file.save(p, run.is_finished(p))) if run_file else None
+    checkpoint = (lambda p: run_file.save(p, run.is_finished(p))) if run_file and is_first() else None
     try:
-        run.go(progress, checkpoint, lambda p: on_chunk(p, plan), stop)
+        run.go(progress, checkpoint, lambda p: on_chunk(p, plan), agreed(stop))
     finally:
         if file:
             write_outliers(progress.outliers, run.structure, run.model, Path(file).with_name(NAME))

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.conventions import BOLTZMANN, KINETIC
+from anharmonic.evaluation.blocks import Blocks
 from anharmonic.evaluation.fields import outer, transform
 from anharmonic.sampling.noise import normal
 
@@ -60,22 +61,25 @@ class Hamiltonian(eqx.Module):
         Strain modes; none for a cell without momenta.
     volume : array
         Volume of the undeformed supercell (A^3).
+    blocks : Blocks or None
+        Of a supercell that is split over devices.
     """
 
     masses: jax.Array
     cell_mass: jax.Array
     modes: jax.Array
     volume: jax.Array
+    blocks: Blocks | None = eqx.field(static=True, default=None)
 
     @classmethod
-    def create(cls, crystal, supercell, modes, cell_mass, dtype="float32"):
+    def create(cls, crystal, supercell, modes, cell_mass, dtype="float32", blocks=None):
         """Of a supercell of `crystal`; `cell_mass` in eV fs^2."""
         values = KINETIC * crystal.masses[:, None, None], cell_mass, modes, crystal.volume * supercell.n_cells
-        return cls(*(np.asarray(v, dtype) for v in values))
+        return cls(*(np.asarray(v, dtype) for v in values), blocks)
 
     def momenta(self, key, deformation, n_cells, temperature):
         """Thermal p_s (n_sites, 3, n_cells) without total momentum, at `temperature` (K)."""
-        noise = normal(key, (len(self.masses), 3, n_cells), deformation.dtype)
+        noise = normal(key, (len(self.masses), 3, n_cells), deformation.dtype, self.blocks)
         momenta = transform(deformation.T, jnp.sqrt(BOLTZMANN * temperature * self.masses) * noise)
         return self.at_rest(momenta)
 

@@ -56,8 +56,18 @@ class MolecularDynamics(eqx.Module):
     barostat: eqx.Module | None
 
     @classmethod
-    def create(cls, crystal, supercell, modes, timestep=5.0, thermostat=LANGEVIN, barostat=PISTON, dtype="float32"):
-        """Sampler for a supercell of `crystal`; times in fs.
+    def create(
+        cls,
+        crystal,
+        supercell,
+        modes,
+        timestep=5.0,
+        thermostat=LANGEVIN,
+        barostat=PISTON,
+        dtype="float32",
+        blocks=None,
+    ):
+        """Sampler for a supercell of `crystal`, which may be split into `Blocks`; times in fs.
 
         Raises
         ------
@@ -73,9 +83,14 @@ class MolecularDynamics(eqx.Module):
             raise AnharmonicError("a flexible cell needs a barostat: Piston or CellRescaling; or give no strain modes")
         else:
             canonical, mass = barostat.canonical(modes), barostat.mass(crystal.n_sites * supercell.n_cells)
-        hamiltonian = Hamiltonian.create(crystal, supercell, canonical, mass, dtype)
+        hamiltonian = Hamiltonian.create(crystal, supercell, canonical, mass, dtype, blocks)
         bath = jax.tree.map(lambda x: np.asarray(x, dtype), (thermostat, barostat))
         return cls(hamiltonian, modes, np.asarray(timestep, dtype), *bath)
+
+    @property
+    def n_exchanges(self):
+        """How often a step needs the displacements of neighbouring cells anew: for one evaluation."""
+        return 1
 
     def init(self, key, displacements, deformation, conditions, model):
         """State with momenta drawn at the temperature and no total momentum."""

@@ -54,9 +54,9 @@ def exponent(before, after, volume, conditions):
     return jnp.where(new > 0, change - weight, jnp.inf)
 
 
-def thresholds(key, shape, dtype):
+def thresholds(key, shape, dtype, blocks=None):
     """-log of uniform numbers: accepting what is smaller accepts x with probability min(1, exp(-x))."""
-    return -jnp.log(uniform(key, shape, dtype))
+    return -jnp.log(uniform(key, shape, dtype, blocks))
 
 
 def decide(key, before, after, exponent):
@@ -69,11 +69,11 @@ def decide(key, before, after, exponent):
     return jax.tree.map(lambda a, b: jnp.where(accepted, a, b), after, before), probability
 
 
-def unit_steps(proposal, key, shape, dtype):
+def unit_steps(proposal, key, shape, dtype, blocks=None):
     """Independent symmetric random numbers of unit variance: ``"normal"``, or ``"uniform"`` on an interval."""
     if proposal == "normal":
-        return normal(key, shape, dtype)
-    return np.sqrt(12).astype(dtype) * (uniform(key, shape, dtype) - 0.5)
+        return normal(key, shape, dtype, blocks)
+    return np.sqrt(12).astype(dtype) * (uniform(key, shape, dtype, blocks) - 0.5)
 
 
 def check_proposal(proposal):

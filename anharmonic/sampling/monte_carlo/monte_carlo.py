@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from anharmonic.sampling.monte_carlo.metropolis import Microstate
+from anharmonic.sampling.monte_carlo.sharded_sites import ShardedSiteMoves
 from anharmonic.sampling.monte_carlo.sites import SiteMoves
 from anharmonic.sampling.monte_carlo.strain import StrainMoves
 
@@ -49,7 +50,7 @@ class MonteCarlo(eqx.Module):
     adapt: jax.Array
 
     @classmethod
-    def create(cls, potential, supercell, modes, moves=None, dtype="float32"):
+    def create(cls, potential, supercell, modes, moves=None, dtype="float32", blocks=None):
         """Sampler for a potential on a supercell.
 
         Parameters
@@ -61,6 +62,8 @@ class MonteCarlo(eqx.Module):
         moves : sequence, optional
             By default `SiteMoves` and `StrainMoves`. What others cost and bring: docs/sampling.md.
         dtype : str
+        blocks : Blocks, optional
+            Of a supercell that is split over devices; for the default moves.
 
         Raises
         ------
@@ -69,8 +72,14 @@ class MonteCarlo(eqx.Module):
         """
         if moves is None:
             strain = StrainMoves.create(potential.crystal, supercell, modes, dtype=dtype)
-            moves = SiteMoves.create(potential, supercell, dtype=dtype), strain
+            sites = SiteMoves.create(potential, supercell, dtype=dtype)
+            moves = sites if blocks is None else ShardedSiteMoves.of_moves(sites, blocks), strain
         return cls(tuple(moves), np.asarray(0.0, dtype))
+
+    @property
+    def n_exchanges(self):
+        """How often a step needs the displacements of neighbouring cells anew."""
+        return sum(move.n_exchanges for move in self.moves)
 
     def adapting(self, rate=0.1):
         """The same sampler with widths that adapt: for equilibration only."""

@@ -96,17 +96,26 @@ class SiteMoves(eqx.Module):
         limits : array, shape (n_sites, n_colours, n_moved)
             Largest changes of energy that are accepted (eV).
         """
-        deformation, shares, total = configuration.deformation, [], jnp.zeros_like(configuration.energy)
-        displacements = jnp.take(configuration.displacements, self.order, axis=-1, mode="clip")
+        by_colour = jnp.take(configuration.displacements, self.order, axis=-1, mode="clip")
+        by_colour, shares, total = self.pass_over(by_colour, configuration.deformation, steps, limits)
+        return jnp.take(by_colour, self.places, axis=-1, mode="clip"), shares, total
+
+    def pass_over(self, displacements, deformation, steps, limits, told=lambda site, displacements: displacements):
+        """As `sweep`, of displacements whose cells are sorted by colour; other cells may stand behind them.
+
+        `told` is given the displacements whenever a colour of a site has moved, and returns them: with news of the
+        other cells.
+        """
+        shares, total = [], jnp.zeros((), displacements.dtype)
         metric_tensor = deformation.T @ deformation
         for site in range(len(displacements)):
             trials = steps[site], limits[site]
-            displacements, (accepted, change) = self._sweep_site(site, displacements, *trials, metric_tensor)
+            displacements, (accepted, change) = self._sweep_site(site, displacements, *trials, metric_tensor, told)
             shares.append(jnp.mean(accepted))
             total = total + jnp.sum(change)
-        return jnp.take(displacements, self.places, axis=-1, mode="clip"), jnp.stack(shares), total
+        return displacements, jnp.stack(shares), total
 
-    def _sweep_site(self, site, displacements, steps, limits, metric_tensor):
+    def _sweep_site(self, site, displacements, steps, limits, metric_tensor, told):
         """Trials for `site`; also the share of accepted ones and the change of energy by colour."""
         around, n_cells = self.changes.surroundings[site], displacements.shape[-1]
         n_moved = steps.shape[-1]
@@ -121,7 +130,7 @@ class SiteMoves(eqx.Module):
             change = self.changes.change(site, own, steps, others, metric_tensor)
             accepted = change < limits
             moved = own + jnp.where(accepted, steps, 0.0)
-            displacements = jax.lax.dynamic_update_slice(displacements, moved[None], start)
+            displacements = told(site, jax.lax.dynamic_update_slice(displacements, moved[None], start))
             return displacements, (jnp.mean(accepted.astype(own.dtype)), jnp.sum(jnp.where(accepted, change, 0.0)))
 
         colours = jnp.arange(len(steps), dtype=jnp.int32)

@@ -35,6 +35,11 @@ class StrainMoves(eqx.Module):
         volume = np.asarray(crystal.volume * supercell.n_cells, dtype)
         return cls(np.asarray(modes, dtype), volume, trials)
 
+    @property
+    def n_exchanges(self):
+        """How often the displacements of neighbouring cells are needed anew: for the energy of each trial."""
+        return self.trials if len(self.modes) else 0
+
     def initial_width(self, displacements):
         """A guess: thermal strains fall with the square root of the number of atoms."""
         return jnp.asarray(0.02 / np.sqrt(displacements.size / 3), displacements.dtype)
