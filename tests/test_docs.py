@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -56,3 +57,37 @@ def test_equations_are_drawn_without_scripts(site):
     page = (site / "theory" / "index.html").read_text(encoding="utf-8")
     assert page.count('display="block"') > 15
     assert "$$" not in page and 'mathvariant="bold' not in page
+
+
+def links(page):
+    """Places that a built page leads to: (file or None for itself, anchor)."""
+    for target in re.findall(r'(?:href|src)="([^"]+)"', page):
+        if not re.match(r"[a-z]+:|//", target):
+            yield target.split("#")[0] or None, target.partition("#")[2]
+
+
+def dead_links(site):
+    """Every link inside of a built site that leads nowhere, or to an anchor that is not there."""
+    dead = []
+    pages = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html") if path.name != "404.html"}
+    for path, text in pages.items():
+        for file, anchor in links(text):
+            goal = path if file is None else (path.parent / unquote(file)).resolve()
+            goal = goal / "index.html" if goal.is_dir() else goal
+            there = goal.exists() and (not anchor or goal not in pages or f'id="{unquote(anchor)}"' in pages[goal])
+            if not there:
+                dead.append(f"{path.relative_to(site)}: {file or ''}#{anchor}")
+    return dead
+
+
+def test_no_link_is_dead(site, tmp_path):
+    """Pages, anchors, figures; a dead one is found."""
+    assert dead_links(site) == []
+    (tmp_path / "index.html").write_text('<a href="#here">x</a><a href="there/">x</a><p id="hers">')
+    assert len(dead_links(tmp_path)) == 2
+
+
+def test_links_of_the_readme_are_there():
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#]+)", (ROOT / name).read_text(encoding="utf-8")):
+            assert target.startswith("http") or (ROOT / target).exists(), f"{name}: {target}"

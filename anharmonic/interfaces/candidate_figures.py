@@ -69,6 +69,7 @@ def _draw_ranking(axes, names, values, deviations, doubtful, count, target):
     if target is not None:
         axes.axvline(target, color=MUTED, lw=0.7, ls="--", label="target")
     axes.set_yticks(places, [_short(name) for name in names], fontsize=6.5)
+    axes.locator_params(axis="x", nbins=5)
     axes.set(xlabel="Formation energy (eV/atom)", ylim=(len(names) - 0.4, -0.6))
     axes.set_title(f"best {len(names)} of {count}" if count > len(names) else "all that pass", color=MUTED)
     if doubtful.any() or target is not None:
