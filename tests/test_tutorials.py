@@ -26,9 +26,9 @@ SHORT = {
         "--production 16000": STEPS,
     },
     "your-own-crystal": {
-        "range(60)": "range(24)",
+        "range(40)": "range(12)",
         'preset = "accurate"': 'preset = "balanced"',
-        "rounds = 6": "rounds = 1",
+        "rounds = 4": "rounds = 1",
         "[300, 900, 1500]": "[300]",
         "production = 2000": "production = 100",
         "range(2000)": "range(48)",
