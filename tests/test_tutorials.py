@@ -136,6 +136,6 @@ def test_screening_to_potential(tmp_path):
     pytest.importorskip("pymatgen")
     printed = tutorials.run_page(text_of("screening-to-potential"), tmp_path)
     assert re.search(r"1\s+halides#7\s+CsPbBr3", printed[1])
-    for line in printed[5].splitlines():
+    for line in printed[6].splitlines():
         true, learned = numbers(line.split(maxsplit=1)[1])
         assert abs(true - learned) < 5
