@@ -26,9 +26,9 @@ SHORT = {
         "--production 16000": STEPS,
     },
     "your-own-crystal": {
-        "range(60)": "range(24)",
+        "range(40)": "range(12)",
         'preset = "accurate"': 'preset = "balanced"',
-        "rounds = 6": "rounds = 1",
+        "rounds = 4": "rounds = 1",
         "[300, 900, 1500]": "[300]",
         "production = 2000": "production = 100",
         "range(2000)": "range(48)",
@@ -136,6 +136,6 @@ def test_screening_to_potential(tmp_path):
     pytest.importorskip("pymatgen")
     printed = tutorials.run_page(text_of("screening-to-potential"), tmp_path)
     assert re.search(r"1\s+halides#7\s+CsPbBr3", printed[1])
-    for line in printed[5].splitlines():
+    for line in printed[6].splitlines():
         true, learned = numbers(line.split(maxsplit=1)[1])
         assert abs(true - learned) < 5
