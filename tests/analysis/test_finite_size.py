@@ -75,11 +75,13 @@ def test_cumulants_that_run_together_cross_anywhere(repetitions):
 def test_disordered_crystals_do_not_cross(repetitions):
     """Cumulants that meet near 0 say nothing of a transition; the same curves, higher up or below, do."""
     small, large = (repetitions[0][n] for n in SIZES[1:])
-    assert crossing(small, large, "m").is_known
-    low = [replace(c, values=c.values | {"cumulant m": c.values["cumulant m"] - 1.0}) for c in (small, large)]
-    assert not crossing(*low, "m").is_known
-    deep = [replace(c, values=c.values | {"cumulant m": c.values["cumulant m"] - 1.2}) for c in (small, large)]
-    assert crossing(*deep, "m").is_known
+    found = crossing(small, large, "m")
+    level = np.interp(found.value, small.temperatures, small["cumulant m"])
+    for shift_by, known in ((0.0, True), (level, False), (level + 0.6, True)):
+        moved = [
+            replace(c, values=c.values | {"cumulant m": c.values["cumulant m"] - shift_by}) for c in (small, large)
+        ]
+        assert crossing(*moved, "m").is_known == known
 
 
 def test_scatter_of_peaks_is_an_error():

@@ -50,6 +50,7 @@ def test_double_well_in_a_fixed_cell():
     assert (found.overlap > 0.03).all()
 
 
+@pytest.mark.slow
 def test_double_well_in_a_flexible_cell():
     """Under pressure; a missing or an additional power of the volume does not pass, nor does no pressure."""
     system, lengths = Pressed(), LENGTHS | {"production": 3000}

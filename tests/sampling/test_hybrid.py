@@ -54,6 +54,7 @@ def flux(system, start, moves, conditions):
     return flux_level(*[(np.linalg.det(f), system.enthalpy(f, *STRESS)) for f in (start[1], end.deformation)])
 
 
+@pytest.mark.slow
 def test_flux(image_springs, drawn):
     """Long time steps; controls for the temperature, the kinetic energy and the rule of acceptance."""
     moves, conditions = hybrid(image_springs), Conditions.of(TEMPERATURE, *STRESS)

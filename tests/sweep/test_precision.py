@@ -38,6 +38,7 @@ def correlated(tau, n, seed, transient=0.0):
     return x + transient * np.exp(-np.arange(n) / (5 * tau))
 
 
+@pytest.mark.slow
 def test_statistics_agree_with_pymbar():
     """Statistical inefficiencies g = 2 tau within their own spread of some 20 %, cut-off transients likewise."""
     pytest.importorskip("pymbar", exc_type=ImportError)
