@@ -62,6 +62,7 @@ def test_a_chain_of_springs_has_its_closed_form():
     np.testing.assert_allclose(frequencies_at(phonon, q), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_wide_supercells_interpolate(metal):
     """Between commensurate wave vectors the width of the supercell must not matter; one too small must."""
     assert default_supercell(metal) == [4, 4, 4] and is_wide_enough(metal, Supercell.from_matrix([4, 4, 4]))

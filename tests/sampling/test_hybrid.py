@@ -64,6 +64,7 @@ def test_flux(image_springs, drawn):
         assert flux(image_springs, drawn, hybrid(image_springs, kind=wrong), conditions) < REFUSED
 
 
+@pytest.mark.slow
 def test_full_cell_under_shear(image_springs, drawn):
     """From the reference crystal to the exact ensemble, with no other move: components of F, volume and energies."""
     system, count = image_springs, 2500
