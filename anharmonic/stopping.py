@@ -18,11 +18,12 @@ class Stopped(Exception):
     ----------
     signal_number : int
     step : int
-        Steps done.
+        Steps done; 0 where work is not in steps.
     """
 
-    def __init__(self, signal_number, step):
-        super().__init__(f"stopped by {signal.Signals(signal_number).name} after step {step}")
+    def __init__(self, signal_number, step=0):
+        after = f" after step {step}" if step else ""
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}{after}")
         self.signal_number, self.step = signal_number, step
 
 

@@ -19,7 +19,8 @@ FIGURES = {
     "07_similarity": "similarity.png",
     "08_candidate_to_transition": "sweep/order.png",
 }
-LONG = ("08_candidate_to_transition",)
+LONG = "03_sweep", "04_scan", "08_candidate_to_transition"
+"""Run with the slow tests; a sweep and its figures are also README's snippet and the first tutorial."""
 
 
 def run(arguments, folder):

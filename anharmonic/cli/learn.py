@@ -36,6 +36,14 @@ calculator = "labels.py:calculator"  # a function that returns an ASE calculator
 # kspacing = 0.25                    # 1/A; or kpoints = "KPOINTS"
 # info = { supercell = "c20" }       # facts of the new labels, such as the group of their energies
 """
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", metavar="N", min=1, rich_help_panel=opt.WORKERS,
+        help="Processes that sample and label at once (Dask: extra [distributed]). One unless asked for: a calculator "
+        "or command may use all cores by itself.",
+    ),
+]  # fmt: skip
 
 
 def learn(
@@ -43,6 +51,8 @@ def learn(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", rich_help_panel=opt.OUTPUT, help="Folder for the rounds.")
     ] = Path("learn"),
+    workers: Workers = 1,
+    scheduler: opt.Scheduler = None,
     quiet: opt.Quiet = False,
     example: opt.example_option(EXAMPLE, "learn.toml") = False,
 ):  # fmt: skip
@@ -56,11 +66,12 @@ def learn(
 
     [cyan]anharmonic learn learn.toml --out learn[/cyan]
 
-    What is done stays in the folder: the same command goes on after any interruption, and after labels were added.
+    What is done stays in the folder: the same command goes on after any interruption, and after labels were added,
+    with any number of workers.
     """
     from anharmonic.cli.compiler import prepare_compiler
     from anharmonic.cli.learning import Report, tracker
-    from anharmonic.cli.running import sampling
+    from anharmonic.cli.running import helped
     from anharmonic.cli.terminal import show
     from anharmonic.learning import LearnPlan
     from anharmonic.learning import learn as run
@@ -69,9 +80,10 @@ def learn(
     plan = LearnPlan.read(config)
     prepare_compiler()
     report = Report(plan, out, quiet)
-    with sampling(out, True) as control:
+    found = opt.workers_of(None if scheduler else workers, scheduler)
+    with helped(found, plan.per_round, f"; what is done is in {out}", quiet) as (crew, stop):
         try:
-            learned = run(plan, out, tracker(quiet), control["stop"], report)
+            learned = run(plan, out, crew, tracker(quiet), stop, report)
         except Waiting as waiting:
             show(f"{waiting}")
             return

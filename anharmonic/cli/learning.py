@@ -6,12 +6,13 @@ COLUMNS = "round", "frames", "energy (meV/atom)", "forces (meV/Å)", "outside (%
 
 
 def tracker(quiet):
-    """``track(items, text)`` with a progress bar."""
+    """``track(items, text, total)`` with a progress bar."""
 
-    def track(items, text):
+    def track(items, text, total):
         with counting(text, quiet) as tell:
-            for done, item in enumerate(items):
-                tell(done, len(items))
+            tell(0, total)
+            for done, item in enumerate(items, 1):
+                tell(done, total)
                 yield item
 
     return track

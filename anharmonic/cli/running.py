@@ -58,6 +58,18 @@ def crewed(workers, tasks, works, quiet):
 
 
 @contextmanager
+def helped(workers, n_tasks, kept, quiet):
+    """Yields workers for work that shows its own progress, and ``stop``; `kept` says where what is done is kept."""
+    from anharmonic.cli.compiler import prepare_compiler
+    from anharmonic.cli.terminal import say
+    from anharmonic.parallel import team
+
+    tell = (lambda text: None) if quiet else say
+    with _warnings_in_lines(), _soft_stop(kept) as stop, team(workers, n_tasks, prepare_compiler, tell) as crew:
+        yield crew, stop
+
+
+@contextmanager
 def _soft_stop(kept):
     """Yields ``stop`` of a run; `kept` says where the checkpoint is."""
     from anharmonic.cli.terminal import say
@@ -65,7 +77,7 @@ def _soft_stop(kept):
 
     def announce(signal_number):
         name = signal.Signals(signal_number).name
-        say(f"{name}: stopping after this chunk; a second signal stops at once, without a checkpoint")
+        say(f"{name}: stopping at the next checkpoint; a second signal stops at once, without one")
 
     try:
         with soft_stop(announce) as stop:

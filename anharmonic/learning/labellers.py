@@ -145,6 +145,7 @@ def labeller_of(path, table):
     AnharmonicError
         If it asks for none or for several, or a file is missing.
     """
+    folder = path.parent.resolve()
     kinds = [key for key in ("calculator", "command", "incar") if key in table]
     if len(kinds) != 1:
         raise AnharmonicError(
@@ -155,14 +156,14 @@ def labeller_of(path, table):
         file, _, function = table["calculator"].rpartition(":")
         if not file:
             raise AnharmonicError(f'{path}: a calculator is named "file.py:function"; found {table["calculator"]!r}')
-        return AseLabeller(path.parent / file, function)
+        return AseLabeller(folder / file, function)
     if kinds == ["command"]:
         if "{input}" not in table["command"] or "{output}" not in table["command"]:
             raise AnharmonicError(f"{path}: the command names {{input}} and {{output}}; found {table['command']!r}")
-        return CommandLabeller(table["command"], path.parent)
+        return CommandLabeller(table["command"], folder)
     if ("kspacing" in table) == ("kpoints" in table):
         raise AnharmonicError(f"{path}: with incar goes either kspacing (1/A) or kpoints (a file)")
-    files = {key: path.parent / table[key] for key in ("incar", "kpoints") if key in table}
+    files = {key: folder / table[key] for key in ("incar", "kpoints") if key in table}
     for file in files.values():
         if not file.is_file():
             raise AnharmonicError(f"{path}: no file {file}")

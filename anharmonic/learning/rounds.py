@@ -18,7 +18,8 @@ from anharmonic.fitting.problem import untrained
 from anharmonic.fitting.statistics import Statistics
 from anharmonic.fitting.unit_predictions import UnitPredictions
 from anharmonic.learning.labellers import Waiting
-from anharmonic.learning.sampling import sample
+from anharmonic.learning.tasks import Labelling, Sampling, perform
+from anharmonic.parallel.team import Alone
 from anharmonic.potential.library import load
 from anharmonic.sweep.start import start_at_rest
 
@@ -53,14 +54,16 @@ class Learner:
     ----------
     plan : LearnPlan
     folder : Path
+    crew : Alone or Together
+        Workers of `anharmonic.parallel.team` that sample and label.
     track : callable
-        ``track(items, text)`` yields the items of a list and shows how far it is.
+        ``track(items, text, total)`` yields the items and shows how far it is.
     stop : callable
         See `anharmonic.sweep.sweep`.
     """
 
-    def __init__(self, plan, folder, track=lambda items, text: items, stop=lambda: None):
-        self.plan, self.folder, self.track, self.stop = plan, folder, track, stop
+    def __init__(self, plan, folder, crew, track, stop):
+        self.plan, self.folder, self.crew, self.track, self.stop = plan, folder.resolve(), crew, track, stop
         crystal = plan.fit.reference()
         self.basis, self.options = plan.fit.prepared(crystal)
         self.known, self.test = plan.fit.parts(plan.fit.dataset(crystal))
@@ -94,12 +97,12 @@ class Learner:
 
     def _sample(self, here):
         """Candidates (configurations with grades), and what the runs say."""
-        potential, grades, candidates, ended = load(here / "potential.h5"), [], [], []
-        starts = {cell: start_at_rest(potential, cell) for cell in self.plan.supercells}
-        for name, cell, temperature in self.track(list(self.plan.runs()), f"{here.name}: sampling"):
+        path, grades, candidates, ended, tasks = here / "potential.h5", [], [], [], {}
+        starts = {cell: start_at_rest(load(path), cell) for cell in self.plan.supercells}
+        for name, cell, temperature in self.plan.runs():
             (here / name).mkdir(exist_ok=True)
-            file = here / name / "run.h5"
-            seen, reason = sample(potential, self.plan, file, starts[cell], temperature, self.stop)
+            tasks[name] = Sampling(path, self.plan, here / name / "run.h5", starts[cell], temperature)
+        for name, (seen, reason) in zip(tasks, self._done(tasks.values(), f"{here.name}: sampling"), strict=True):
             grades += [grade for _, grade in seen]
             candidates += [(c, g, name) for c, g in seen if self.plan.above < g <= self.plan.below]
             ended += [f"{name}: {reason}"] if reason else []
@@ -141,26 +144,27 @@ class Learner:
         Waiting
             If some are not there yet.
         """
-        waiting = 0
         (here / "labels").mkdir(exist_ok=True)
-        for number, atoms in self.track(list(enumerate(picked)), f"{here.name}: labelling"):
-            path = here / "labels" / f"{number:03d}.extxyz"
-            if path.exists():
-                continue
-            try:
-                found = self.plan.labeller.label(_bare(atoms), here / "label" / f"{number:03d}")
-            except Waiting:
-                waiting += 1
-                continue
-            found.info = dict(atoms.info)
-            with replacing(path) as part:
-                ase.io.write(part, found, format="extxyz")
-        if waiting:
+        tasks = [
+            Labelling(self.plan.labeller, atoms, here / "label" / f"{k:03d}", here / "labels" / f"{k:03d}.extxyz")
+            for k, atoms in enumerate(picked)
+        ]
+        left = [task for task in tasks if not task.file.exists()]
+        if waiting := self._done(left, f"{here.name}: labelling").count(False):
             raise Waiting(
                 f"{waiting} of {len(picked)} structures wait for labels in {here / 'label'}: run VASP in each of its "
                 "folders (POTCAR is yours to add), then give the same command again"
             )
         return self._read(here / "labels")
+
+    def _done(self, tasks, text):
+        """Results of tasks, in their order; the first error ends the round."""
+        tasks, results = list(tasks), {}
+        for outcome in self.track(self.crew.run(perform, tasks, stop=self.stop), text, len(tasks)):
+            if outcome.error is not None:
+                raise outcome.error
+            results[outcome.index] = outcome.result
+        return [results[k] for k in range(len(tasks))]
 
     def _read(self, folder):
         """Labels of a round as a `Dataset`, with the options of the first data of the fit."""
@@ -170,7 +174,8 @@ class Learner:
         return found
 
 
-def learn(plan, folder, track=lambda items, text: items, stop=lambda: None, on_round=lambda history: None):
+def learn(plan, folder, crew=None, track=lambda items, text, total: items, stop=lambda: None,
+          on_round=lambda history: None):  # fmt: skip
     """Fit, sample, pick and label until no run leaves what is known, or for as many rounds as the plan has.
 
     Parameters
@@ -178,10 +183,12 @@ def learn(plan, folder, track=lambda items, text: items, stop=lambda: None, on_r
     plan : LearnPlan
     folder : Path
         Holds all that is done; what is there is not done again.
+    crew : Alone or Together, optional
+        Workers of `anharmonic.parallel.team` that sample and label; this process by default.
     track : callable
-        ``track(items, text)`` yields the items of a list and shows how far it is.
+        ``track(items, text, total)`` yields the items and shows how far it is.
     stop : callable
-        Asked during runs for the number of a signal that asks to stop.
+        Asked during runs and between labels for the number of a signal that asks to stop.
     on_round : callable
         Called with the history after every round.
 
@@ -200,7 +207,7 @@ def learn(plan, folder, track=lambda items, text: items, stop=lambda: None, on_r
     """
     _claim(plan, folder)
     history = []
-    for history in Learner(plan, folder, track, stop).rounds():
+    for history in Learner(plan, folder, crew or Alone(), track, stop).rounds():
         write_json(folder / "history.json", history)
         on_round(history)
     last = history[-1]
@@ -231,13 +238,6 @@ def _claim(plan, folder):
         )
     with replacing(kept) as part:
         part.write_text(text, encoding="utf-8")
-
-
-def _bare(atoms):
-    """Atoms without facts, for a labeller."""
-    atoms = atoms.copy()
-    atoms.info = {}
-    return atoms
 
 
 def _unlabelled(configuration):

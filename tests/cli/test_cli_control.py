@@ -61,7 +61,7 @@ def test_sigterm(springs, whole, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert process.returncode == 143
-    assert "SIGTERM: stopping after this chunk; a second signal stops at once" in err
+    assert "SIGTERM: stopping at the next checkpoint; a second signal stops at once" in err
     assert "stopped by SIGTERM after step" in err and "the same command continues" in err
     with h5py.File(folder / "run.h5") as file:
         assert 600 <= file.attrs["step"] < 6200 and not file.attrs["finished"]

@@ -84,6 +84,7 @@ def test_no_transition(call, plain, tmp_path):
     assert (tmp_path / "transitions.png").stat().st_size > 10_000 < (tmp_path / "curves.csv").stat().st_size
 
 
+@pytest.mark.slow
 def test_transition(call, springs, plain, runs, tmp_path):
     """Three sizes, heated and cooled: the crossing within its error, from all routes the same."""
     sizes = {"b": (2, 2, 4), "c": (2, 4, 4)}

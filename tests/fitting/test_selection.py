@@ -198,6 +198,7 @@ def test_folds_by_trajectory(dataset):
         fold_numbers(dataset, 2, "walk")
 
 
+@pytest.mark.slow
 def test_resumed_is_uninterrupted(labels_file, tmp_path):
     """Stopped after one job and after four, the file of results comes out byte for byte."""
     selection = Selection.of_plan(SelectionPlan.read(write_select_toml(tmp_path, labels_file)))

@@ -1,6 +1,7 @@
 """Active learning: choices by information, rounds that end where they should, labellers, interruptions."""
 
 import json
+import signal
 from pathlib import Path
 
 import ase.io
@@ -10,11 +11,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from typer.testing import CliRunner
 
 import anharmonic as ah
+from anharmonic.cli.compiler import prepare_compiler
 from anharmonic.cli.main import app
 from anharmonic.errors import AnharmonicError
 from anharmonic.fitting.information import choose
 from anharmonic.learning import LearnPlan, learn
 from anharmonic.learning.labellers import VaspLabeller, Waiting
+from anharmonic.parallel import Workers, team
+from anharmonic.stopping import Stopped
 
 CELL = np.array([[1, -1, 0], [1, 1, 0], [0, 0, 2]])
 FIT = """
@@ -105,24 +109,27 @@ def test_interrupted_rounds_end_the_same(folder, learned):
     again = folder / "again"
     plan = LearnPlan.read(folder / "learn.toml")
 
-    class Enough(Exception):
-        pass
+    labels = again / "round-00" / "labels"
+    with pytest.raises(Stopped):
+        learn(plan, again, stop=lambda: signal.SIGINT if labels.exists() and any(labels.iterdir()) else None)
+    assert len(list(labels.iterdir())) == 1
+    assert_same(learn(plan, again), learned, folder / "again", folder / "whole")
 
-    def track(items, text):
-        for k, item in enumerate(items):
-            if text == "round-00: labelling" and k == 1:
-                raise Enough
-            yield item
 
-    with pytest.raises(Enough):
-        learn(plan, again, track)
-    assert len(list((again / "round-00" / "labels").iterdir())) == 1
-    resumed = learn(plan, again)
-    assert resumed.history == learned.history
-    for one, other in zip(
-        *(ah.load(folder / name / "round-01/potential.h5").model.terms for name in ("whole", "again")), strict=True
-    ):
-        assert np.array_equal(one.term.weights, other.term.weights)
+@pytest.mark.slow
+def test_two_workers_learn_the_same(folder, learned):
+    """Runs and labels by two processes: the same rounds and the same potential."""
+    pytest.importorskip("distributed")
+    with team(Workers(2), 4, prepare_compiler) as crew:
+        shared = learn(LearnPlan.read(folder / "learn.toml"), folder / "shared", crew)
+    assert_same(shared, learned, folder / "shared", folder / "whole")
+
+
+def assert_same(one, other, *folders):
+    """Two histories and last potentials that agree to a bit."""
+    assert one.history == other.history
+    for a, b in zip(*(ah.load(f / "round-01/potential.h5").model.terms for f in folders), strict=True):
+        assert np.array_equal(a.term.weights, b.term.weights)
 
 
 def test_another_plan_is_refused(folder, learned):

@@ -44,8 +44,8 @@ THERMOSTATS = {"langevin": Langevin(0.02), "bussi": BussiRescaling(40.0), "nose-
 BAROSTATS = {"piston": Piston(200.0, 0.02), "rescaling": CellRescaling(25.0)}
 DYNAMICS = [f"{thermostat}, {barostat}" for thermostat in THERMOSTATS for barostat in BAROSTATS]
 PRESSED = DYNAMICS[:2]
-QUICK = ["langevin, piston", "bussi, rescaling", "nose-hoover, piston", "mc"]
-"""Every thermostat and barostat once, and Monte Carlo; the other pairs belong to the slow tests."""
+ATOMS, CRYSTAL = ["bussi, rescaling", "mc"], ["nose-hoover, piston", "mc"]
+"""Methods for two atoms and for a perovskite in the usual tests; the others belong to the slow ones."""
 
 
 def sampler(method, potential, supercell, cell):
@@ -164,7 +164,9 @@ def frozen(conditions):
     return eqx.tree_at(lambda c: c.temperature, conditions, jnp.zeros_like(conditions.temperature))
 
 
-@pytest.mark.parametrize("barostat", [NoiselessPiston(200.0, 0.02), NoiselessRescaling(25.0)])
+@pytest.mark.parametrize(
+    "barostat", [NoiselessPiston(200.0, 0.02), pytest.param(NoiselessRescaling(25.0), marks=pytest.mark.slow)]
+)
 def test_a_barostat_without_noise_is_caught(image_springs, barostat):
     """Its cell is too cold; the test is the one that the barostats pass."""
     system, pressure, grid = image_springs, 0.3 * GPA, np.linspace(0.85, 1.12, 1000)
@@ -182,7 +184,7 @@ TENSION = GPA * np.array([[0.3, 0.15, -0.2], [0.15, -0.1, 0.25], [-0.2, 0.25, -0
 @pytest.mark.parametrize(
     "tension", [pytest.param(np.zeros((3, 3)), marks=pytest.mark.slow), TENSION], ids=["pressure", "shear"]
 )
-@pytest.mark.parametrize("method", PRESSED)
+@pytest.mark.parametrize("method", slow_but(PRESSED[:1], PRESSED))
 def test_full_cell(image_springs, method, tension):
     """Means and variances of all six components and of the volume, against importance sampling."""
     supercell, pressure, rng = image_springs.supercell, 0.2 * GPA, np.random.default_rng(0)
@@ -265,7 +267,7 @@ def two_atoms():
     return TwoAtoms()
 
 
-@pytest.mark.parametrize("method", slow_but(QUICK, [*DYNAMICS, "mc"]))
+@pytest.mark.parametrize("method", slow_but(ATOMS, [*DYNAMICS, "mc"]))
 def test_two_atoms(two_atoms, method):
     """Anharmonic, under pressure: everything by quadrature."""
     system, lengths = two_atoms, {"burn": 400, "stride": 5} if method == "mc" else {"burn": 700, "stride": 15}
@@ -301,7 +303,7 @@ def gradients(lattice, u, f, translations):
     return jax.vmap(jax.vmap(lambda u, f: lattice.gradients(u, f, translations)))(u, f)
 
 
-@pytest.mark.parametrize("method", slow_but(QUICK, [*DYNAMICS, "mc"]))
+@pytest.mark.parametrize("method", slow_but(CRYSTAL, [*DYNAMICS, "mc"]))
 def test_identities_of_a_perovskite(springs, perovskite_runs, method):
     """Integration by parts, exact for any energy: the virial of the displacements, and the mean force on the cell."""
     supercell = Supercell.from_matrix([2, 2, 2])
@@ -327,7 +329,7 @@ def test_identities_of_a_perovskite(springs, perovskite_runs, method):
     assert abs(scores(n_atoms - 1, 0 * TENSION)).min() > WRONG
 
 
-@pytest.mark.parametrize("method", slow_but(QUICK, DYNAMICS))
+@pytest.mark.parametrize("method", slow_but(CRYSTAL, DYNAMICS))
 def test_all_methods_agree(perovskite_runs, method):
     """Energy, components of F and amplitudes by species, within their errors."""
 

@@ -39,7 +39,10 @@ def passes(potential, start, cell, temperature, dtype, count=3, width=0.05):
         return [jax.tree.map(np.asarray, s) for s in states]
 
 
-@pytest.mark.parametrize("matrix, cell", [("untidy", "fixed"), ("sheared", "fixed"), ("2x2x2", "full")])
+@pytest.mark.parametrize(
+    "matrix, cell",
+    [("untidy", "fixed"), pytest.param("sheared", "fixed", marks=pytest.mark.slow), ("2x2x2", "full")],
+)
 def test_energies_are_those_of_the_states(potentials, matrix, cell):
     """The energy of a state is that of its configuration, by the plain path."""
     potential = potentials["cluster"]

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import signal
 
 import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator as AseCalculator
 from ase.calculators.calculator import all_changes
@@ -17,6 +19,7 @@ from anharmonic.analysis import TiltModes
 from anharmonic.conventions import GPA
 from anharmonic.crystal import Configuration, Supercell
 from anharmonic.errors import AnharmonicError
+from anharmonic.parallel import Workers, team
 from anharmonic.screening.entries import Entry
 from anharmonic.screening.relaxation.formation_energies import (
     SITES,
@@ -29,6 +32,7 @@ from anharmonic.screening.relaxation.formation_energies import (
 from anharmonic.screening.relaxation.inputs import write_inputs
 from anharmonic.screening.relaxation.many import anion_shifts, confirmed, relax_all, with_formation
 from anharmonic.screening.relaxation.relax import relax
+from anharmonic.stopping import Stopped
 
 SETTINGS = {"fmax": 0.02, "steps": 100}
 
@@ -130,18 +134,41 @@ def metals():
 
 def test_interrupted_relaxations_go_on(tmp_path):
     """What is done is not done again; the records are those of an uninterrupted run."""
-    whole, _ = relax_all(metals(), Counting(), "emt", tmp_path / "whole", SETTINGS)
+    whole, _ = relax_all(metals(), Counting, "emt", tmp_path / "whole", SETTINGS)
+    few = Counting(6)
     with pytest.raises(KeyboardInterrupt):
-        relax_all(metals(), Counting(most=6), "emt", tmp_path / "cut", SETTINGS)
+        relax_all(metals(), lambda: few, "emt", tmp_path / "cut", SETTINGS)
     (tmp_path / "cut" / "relaxed.jsonl").open("a").write('{"name": "Ag", "ke')  # as a power failure leaves it
     (tmp_path / "cut" / "relaxed.jsonl").open("a").write("\n")
-    again, _ = relax_all(metals(), Counting(), "emt", tmp_path / "cut", SETTINGS)
+    again, _ = relax_all(metals(), Counting, "emt", tmp_path / "cut", SETTINGS)
     assert again == whole
     done = Counting()
-    assert relax_all(metals(), done, "emt", tmp_path / "cut", SETTINGS)[0] == whole and done.calls == 0
-    relax_all(metals()[:1], done, "emt", tmp_path / "cut", SETTINGS | {"fmax": 0.01})
+    assert relax_all(metals(), lambda: done, "emt", tmp_path / "cut", SETTINGS)[0] == whole and done.calls == 0
+    relax_all(metals()[:1], lambda: done, "emt", tmp_path / "cut", SETTINGS | {"fmax": 0.01})
     assert done.calls > 0
     assert ase.io.read(tmp_path / "cut" / "structures" / "Ag.cif").cell.lengths()[0] == pytest.approx(2.89, abs=0.02)
+
+
+def test_a_stop_keeps_what_is_done(tmp_path):
+    """Asked after the first structure, it stops within the second; what was done is not done again."""
+    stop = lambda: signal.SIGTERM if (tmp_path / "relaxed.jsonl").exists() else None  # noqa: E731
+    with pytest.raises(Stopped, match="stopped by SIGTERM$"):
+        relax_all(metals(), Counting, "emt", tmp_path, SETTINGS, stop=stop)
+    assert len((tmp_path / "relaxed.jsonl").read_text().splitlines()) == 1
+    assert len(relax_all(metals(), Counting, "emt", tmp_path, SETTINGS)[0]) == 3
+
+
+def test_workers_relax_the_same(tmp_path):
+    """By two processes, one structure refused: the same records in the same order."""
+    pytest.importorskip("distributed")
+    flat = Entry("flat", Atoms("Cu", cell=[1, 1, 0], pbc=True))
+    entries = [*metals(), flat, *(Entry(f"Cu {a}", bulk("Cu", a=a)) for a in (3.4, 3.8))]
+    alone = relax_all(entries, EMT, "emt", tmp_path / "one", SETTINGS)
+    with team(Workers(2), len(entries)) as crew:
+        shared = relax_all(entries, EMT, "emt", tmp_path / "two", SETTINGS, crew=crew)
+    assert shared == alone and len(shared[0]) == 5 and [r.name for r in shared[1]] == ["flat"]
+    files = [sorted(path.name for path in (tmp_path / k / "structures").iterdir()) for k in ("one", "two")]
+    assert files[0] == files[1] and len(files[0]) == 5
 
 
 def test_energies_of_formation(tmp_path):
@@ -149,7 +176,7 @@ def test_energies_of_formation(tmp_path):
     alloy = bulk("Cu", cubic=True, a=3.75)
     alloy.symbols[0] = "Au"
     calculator = Counting()
-    records, _ = relax_all([Entry("alloy", alloy)], calculator, "emt", tmp_path, SETTINGS)
+    records, _ = relax_all([Entry("alloy", alloy)], lambda: calculator, "emt", tmp_path, SETTINGS)
     references = References(tmp_path / "elements.json", "emt", calculator)
     found, refused = with_formation(records, references, [Competing("CuAu", -0.3)], {"alloy": -0.5})
     pure = {s: relax(bulk(s), EMT(), steps=500).energy for s in ("Cu", "Au")}

@@ -1,12 +1,13 @@
 """``anharmonic screen relax``: candidates relaxed by a calculator, and what it says of their energies."""
 
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from anharmonic.cli.options import out_option, output_folder
+from anharmonic.cli.options import Scheduler, WorkerCount, out_option, output_folder, workers_of
 from anharmonic.cli.screen import options as opt
 
 Out = Annotated[Path, out_option("relaxed.jsonl, relax.csv, relax.json, structures/*.cif, relax.png")]
@@ -60,6 +61,8 @@ def relax(
     inputs: Annotated[
         str | None, typer.Option("--inputs", metavar="CODE", help="Relax nothing: write inputs of qe, gpaw or vasp.")
     ] = None,
+    workers: WorkerCount = None,
+    scheduler: Scheduler = None,
     out: Out = Path("relaxed"),
     quiet: opt.Quiet = False,
 ):  # fmt: skip
@@ -69,11 +72,12 @@ def relax(
 
     Positions and cell are relaxed, and it is said whether a perovskite came out, how far it moved, and its energy of
     formation by the calculator's own elements (elements.json: made once). The same command goes on where an
-    interrupted one stopped.
+    interrupted one stopped. Every worker has a calculator of its own.
     """
-    from anharmonic.screening.relaxation.calculators import calculator_of, installed
+    from anharmonic.cli.running import helped
+    from anharmonic.screening.relaxation.calculators import calculator_of, found_anywhere, installed
     from anharmonic.screening.relaxation.formation_energies import References, read_competing
-    from anharmonic.screening.relaxation.many import relax_all, with_formation
+    from anharmonic.screening.relaxation.many import with_formation
 
     folder = output_folder(out)
     entries, unread = _read(files, properties, quiet)
@@ -81,34 +85,47 @@ def relax(
         return _write_inputs(entries, inputs, folder)
     rivals = read_competing(competing) if competing else []
     guesses = {e.name: e.properties.get(predicted) for e in entries} if predicted else None
-    name, made = calculator or next(iter(installed()), "none"), calculator_of(calculator)
+    known = _known(align, predicted, quiet) if formation else []
+    name, made = calculator or next(iter(installed()), "none"), partial(calculator_of, found_anywhere(calculator))
+    elements = References(folder / "elements.json", name, made(), _elements(references, quiet))
     settings = {"fmax": fmax, "steps": steps, "pressure": pressure, "rattle": rattle}
-    with _relaxing(quiet) as progress:
-        records, refused = relax_all(entries, made, name, folder, settings, progress)
-    opt.complain((*unread, *refused), len(records))
+    shared = workers_of(workers, scheduler), max(len(entries), len(known)), f"; what is done is in {folder}", quiet
+    with helped(*shared) as (crew, stop):
+        relaxed = partial(_relaxed, made, name, settings, crew, stop, quiet)
+        records, refused = relaxed(entries, folder)
+        opt.complain((*unread, *refused), len(records))
+        standards = relaxed(known, folder / "aligned")[0] if known else []
     if formation:
-        known = References(folder / "elements.json", name, made, _elements(references, quiet))
-        shifts = _shifts(align, predicted, made, name, folder, settings, known, quiet)
-        records, refused = with_formation(records, known, rivals, guesses, shifts)
+        shifts = _shifts(known, predicted, with_formation(standards, elements)[0])
+        records, refused = with_formation(records, elements, rivals, guesses, shifts)
         opt.complain(refused, len(records))
     _tell(records, folder, name)
 
 
-def _shifts(files, prop, calculator, name, folder, settings, references, quiet):
-    """Shifts by anion of known compounds; they are relaxed in a folder of their own."""
-    from anharmonic.cli.terminal import say
-    from anharmonic.errors import AnharmonicError
-    from anharmonic.screening.relaxation.many import anion_shifts, relax_all, with_formation
+def _relaxed(calculator, name, settings, crew, stop, quiet, entries, folder):
+    """Records and what was refused of structures."""
+    from anharmonic.screening.relaxation.many import relax_all
 
-    if not files:
-        return {}
-    entries, _ = _read(files, None, quiet)
-    known = {e.name: e.properties[prop] for e in entries if prop in e.properties}
-    if not known:
-        raise AnharmonicError("--align takes compounds that have the property of --predicted; none has it")
     with _relaxing(quiet) as progress:
-        records, _ = relax_all(entries, calculator, name, folder / "aligned", settings, progress)
-    shifts = anion_shifts(with_formation(records, references)[0], known)
+        return relax_all(entries, calculator, name, folder, settings, progress, crew, stop)
+
+
+def _known(files, prop, quiet):
+    """Known compounds to align energies with."""
+    from anharmonic.errors import AnharmonicError
+
+    entries = _read(files, None, quiet)[0] if files else []
+    if files and not any(prop in e.properties for e in entries):
+        raise AnharmonicError("--align takes compounds that have the property of --predicted; none has it")
+    return entries
+
+
+def _shifts(known, prop, records):
+    """Shifts by anion, from what known compounds relaxed to."""
+    from anharmonic.cli.terminal import say
+    from anharmonic.screening.relaxation.many import anion_shifts
+
+    shifts = anion_shifts(records, {e.name: e.properties[prop] for e in known if prop in e.properties})
     for anion, (shift, count) in shifts.items():
         say(f"energies of {anion} differ by {shift:+.3f} eV for each atom (median of {count} compounds)")
     return shifts

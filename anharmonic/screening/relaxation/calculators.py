@@ -36,6 +36,12 @@ def installed():
     return [name for name, known in UNIVERSAL.items() if find_spec(known.package)]
 
 
+def found_anywhere(name):
+    """The name of a calculator that processes in other folders find: files by their whole path."""
+    file, _, function = (name or "").rpartition(":")
+    return f"{Path(file).resolve()}:{function}" if file else name
+
+
 @cache
 def calculator_of(name=None):
     """An ASE calculator; the same one whenever it is asked for by the same name.

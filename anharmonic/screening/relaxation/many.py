@@ -1,32 +1,58 @@
-"""Many structures relaxed one after the other: each result is on disk before the next begins."""
+"""Many structures relaxed, by one process or by many workers: each result is on disk when it is known."""
 
 import hashlib
 import json
 import math
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import ase.io
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
+from anharmonic.parallel.team import Alone
+from anharmonic.screening.entries import Entry
 from anharmonic.screening.library import Refused
 from anharmonic.screening.relaxation.formation_energies import energy_above_competing, formation_energy
 from anharmonic.screening.relaxation.relax import relax
+from anharmonic.stopping import Stopped
 
 JOURNAL, STRUCTURES = "relaxed.jsonl", "structures"
 WITHIN = 0.2
 """eV/atom; a predicted energy of formation this near to that of the relaxed structure counts as confirmed."""
 
 
-def relax_all(entries, calculator, name, folder, settings, on_done=None):
+@dataclass(frozen=True)
+class Relaxation:
+    """One structure as a task of a worker.
+
+    Attributes
+    ----------
+    entry : Entry
+    calculator : callable
+        Gives the ASE calculator.
+    folder : Path
+        For the relaxed structure.
+    settings : dict
+        Of `relax`.
+    """
+
+    entry: Entry
+    calculator: object
+    folder: Path
+    settings: dict
+
+
+def relax_all(entries, calculator, name, folder, settings, on_done=None, crew=None, stop=lambda: None):
     """Relax structures; what a folder holds of the same structures, calculator and settings is not done again.
 
     Parameters
     ----------
     entries : sequence of Entry
-    calculator : ase.calculators.calculator.Calculator
+    calculator : callable
+        Gives an ASE calculator, in the process of every worker.
     name : str
         Of the calculator.
     folder : Path
@@ -35,31 +61,40 @@ def relax_all(entries, calculator, name, folder, settings, on_done=None):
         Of `relax`.
     on_done : callable, optional
         Called with the numbers of structures done and of all, and the last record.
+    crew : Alone or Together, optional
+        Workers of `anharmonic.parallel.team`; this process by default.
+    stop : callable
+        See `relax`.
 
     Returns
     -------
     records : list of dict
         By structure: what `Relaxed` holds but for the atoms, with name, formula and file.
     refused : list of Refused
+
+    Raises
+    ------
+    Stopped
+        If `stop` said so.
     """
     (folder / STRUCTURES).mkdir(parents=True, exist_ok=True)
-    known, records, refused = _read_journal(folder / JOURNAL), [], []
-    for number, entry in enumerate(entries):
-        key = _digest(entry.atoms, name, settings)
-        record = known.get((entry.name, key))
-        if record is None:
-            try:
-                record = _relaxed(entry, calculator, folder, settings) | {"key": key, "calculator": name}
-                with open(folder / JOURNAL, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(record) + "\n")
-            except AnharmonicError as error:
-                refused.append(Refused(entry.name, str(error)))
-                record = None
-        if record is not None:
-            records.append(record)
-        if on_done:
-            on_done(number + 1, len(entries), record)
-    return records, refused
+    on_done = on_done or (lambda done, total, record: None)
+    keys = [_digest(entry.atoms, name, settings) for entry in entries]
+    known, refused = _read_journal(folder / JOURNAL), {}
+    found = [known.get((entry.name, key)) for entry, key in zip(entries, keys, strict=True)]
+    left = [k for k, record in enumerate(found) if record is None]
+    on_done(len(entries) - len(left), len(entries), None)
+    tasks = [Relaxation(entries[k], calculator, folder.resolve(), settings) for k in left]
+    for done, outcome in enumerate((crew or Alone()).run(perform, tasks, stop=stop), len(entries) - len(left) + 1):
+        k = left[outcome.index]
+        if outcome.error is None:
+            found[k] = outcome.result | {"key": keys[k], "calculator": name}
+            with open(folder / JOURNAL, "a", encoding="utf-8") as file:
+                file.write(json.dumps(found[k]) + "\n")
+        else:
+            refused[k] = Refused(entries[k].name, str(outcome.error))
+        on_done(done, len(entries), found[k])
+    return [record for record in found if record is not None], [refused[k] for k in sorted(refused)]
 
 
 def anion_shifts(records, known):
@@ -148,12 +183,15 @@ def confirmed(record):
     return bool(record["converged"] and record["perovskite_after"] and near)
 
 
-def _relaxed(entry, calculator, folder, settings):
-    """The record of one structure; its relaxed structure is written."""
-    found = relax(entry.atoms, calculator, **settings)
+def perform(task, report, stop):
+    """Do a `Relaxation`: the record of the structure; the relaxed structure is written."""
+    if signal_number := stop():
+        raise Stopped(signal_number)
+    entry = task.entry
+    found = relax(entry.atoms, task.calculator(), stop=stop, **task.settings)
     values = {key: value for key, value in asdict(found).items() if key != "atoms"}
     record = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in values.items()}
-    path = folder / STRUCTURES / f"{re.sub('[^A-Za-z0-9_.-]+', '_', entry.name)}.cif"
+    path = task.folder / STRUCTURES / f"{re.sub('[^A-Za-z0-9_.-]+', '_', entry.name)}.cif"
     if found.perovskite_after is not None or np.isfinite(found.energy):
         with replacing(path) as part:
             ase.io.write(part, found.atoms, format="cif")

@@ -18,6 +18,7 @@ from anharmonic.conventions import GPA
 from anharmonic.errors import AnharmonicError
 from anharmonic.screening.entries import check_structure
 from anharmonic.screening.perovskites.coordination import coordination
+from anharmonic.stopping import Stopped
 
 STEEP = 1.0
 """eV/A; above it FIRE leads, for a third of the steps at most."""
@@ -61,7 +62,7 @@ class Relaxed:
     reason: str = ""
 
 
-def relax(atoms, calculator, fmax=0.02, steps=300, pressure=0.0, rattle=0.0, seed=0):
+def relax(atoms, calculator, fmax=0.02, steps=300, pressure=0.0, rattle=0.0, seed=0, stop=lambda: None):
     """Relax positions and cell.
 
     Parameters
@@ -80,6 +81,8 @@ def relax(atoms, calculator, fmax=0.02, steps=300, pressure=0.0, rattle=0.0, see
         Standard deviation (A) of random displacements at the start, by which symmetric structures leave saddle points.
     seed : int
         Of these.
+    stop : callable
+        Asked at every step for the number of a signal that asks to stop, or None.
 
     Returns
     -------
@@ -89,6 +92,8 @@ def relax(atoms, calculator, fmax=0.02, steps=300, pressure=0.0, rattle=0.0, see
     ------
     AnharmonicError
         If the structure is none; whatever goes wrong later is told by `Relaxed.reason`.
+    Stopped
+        If `stop` said so.
     """
     check_structure(atoms)
     moving = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
@@ -97,7 +102,7 @@ def relax(atoms, calculator, fmax=0.02, steps=300, pressure=0.0, rattle=0.0, see
     moving.calc = calculator
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        done, force, reason = _minimise(moving, fmax, steps, pressure * GPA)
+        done, force, reason = _minimise(moving, fmax, steps, pressure * GPA, stop)
     end = Atoms(moving.numbers, moving.positions, cell=moving.cell, pbc=True)
     sound = bool(np.isfinite(end.positions).all() and np.isfinite(end.cell.array).all())
     energy = _energy(moving) if sound and np.isfinite(force) else np.nan
@@ -107,7 +112,7 @@ def relax(atoms, calculator, fmax=0.02, steps=300, pressure=0.0, rattle=0.0, see
     )  # fmt: skip
 
 
-def _minimise(atoms, fmax, steps, pressure):
+def _minimise(atoms, fmax, steps, pressure, stop):
     """Move `atoms` to a minimum; returns the steps done, the largest force left (eV/A), and why it failed."""
     volume, done, force = atoms.get_volume(), 0, np.nan
     target = FrechetCellFilter(atoms, scalar_pressure=pressure)
@@ -116,6 +121,8 @@ def _minimise(atoms, fmax, steps, pressure):
             force = _largest_force(target)
             run = optimiser(target, logfile=None)
             for _ in run.irun(fmax=until, steps=max(int(share * steps) - done, 0)):
+                if signal_number := stop():
+                    raise Stopped(signal_number)
                 force = _largest_force(target)
                 if not np.isfinite(force):
                     return done + run.nsteps, np.nan, "forces are not finite"
@@ -124,6 +131,8 @@ def _minimise(atoms, fmax, steps, pressure):
                     word = "collapsed" if change < 1 else "exploded"
                     return done + run.nsteps, force, f"the cell {word} to {change:.2g} times its volume"
             done += run.nsteps
+    except Stopped:
+        raise
     except Exception as error:  # a calculator may fail in any way, and a cell may become flat
         return done, np.nan, f"the calculator failed: {' '.join(f'{type(error).__name__}: {error}'.split())[:200]}"
     return done, force, "" if force <= fmax else f"a force of {force:.3g} eV/A is left after {done} steps"
