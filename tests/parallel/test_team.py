@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -57,6 +58,12 @@ def test_workers_give_results_news_and_errors(crew):
     assert [o.result for o in found] == [1, 4, None, 16]
     assert "three is no number" in str(found[2].error)
     assert {index for index, _ in news} == {0, 1, 2, 3}
+
+
+def test_the_dashboard_is_there(crew):
+    """Its address is printed; a page with the tasks is what is found at it."""
+    with urllib.request.urlopen(crew.client.dashboard_link) as page:
+        assert "Dask" in page.read().decode()
 
 
 def test_a_stop_reaches_all_workers(crew):
