@@ -25,8 +25,27 @@ SHORT = {
         "150:450:25": "150:450:300",
         "--production 16000": STEPS,
     },
+    "your-own-crystal": {
+        "range(12)": "range(8)",
+        'preset = "accurate"': 'preset = "balanced"',
+        "rounds = 5": "rounds = 1",
+        "[300, 1500, 3000]": "[300]",
+        "production = 2000": "production = 100",
+        "range(2000)": "range(48)",
+        "step >= 400": "step >= 8",
+        "--supercell 6 6 6": "--supercell 4 4 4",
+        "300:2700:600": f"100:300:100 {STEPS}",
+        "--quasi-harmonic 2700": "--quasi-harmonic 300",
+    },
+    "screening-to-potential": {'("Cs", "Rb", "K")': '("Cs", "K")'},
 }
 """What the default tests replace in each page; a change that a page no longer has fails."""
+
+COSTLY = ("from-vasp", "your-own-crystal")
+"""Pages that cost more than the usual tests can spare even so."""
+
+STOPS = {"screening-to-potential": "## Forces"}
+"""Where the default test of a page ends: what follows labels, and is for the slow ones."""
 
 
 def text_of(name):
@@ -53,10 +72,14 @@ def test_page_is_complete(name):
         assert 5_000 < (tutorials.PAGES / place).stat().st_size < 300_000, place
 
 
-@pytest.mark.parametrize("name", ["first-sweep", pytest.param("from-vasp", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in COSTLY else ()) for name in SHORT]
+)
 def test_page_runs(name, tmp_path):
     """All blocks in order, short; the figures that the page shows are drawn."""
+    pytest.importorskip("pymatgen") if name == "screening-to-potential" else None
     page = tutorials.shortened(text_of(name), SHORT[name])
+    page = page.split(STOPS[name])[0] if name in STOPS else page
     tutorials.run_page(page, tmp_path)
     drawn = [source for _, source in tutorials.figures(page)]
     assert drawn and all((tmp_path / source).stat().st_size > 5_000 for source in drawn)
@@ -97,3 +120,27 @@ def test_from_vasp(tmp_path):
     energy, _, forces = numbers(next(line for line in printed[5].splitlines() if line.startswith("all")))[1:4]
     assert energy < 3.5 and forces < 60
     assert abs(numbers(printed[6].splitlines()[0])[-1] + 111) < 6
+
+
+@pytest.mark.slow
+def test_your_own_crystal(tmp_path):
+    """Phonons of the potential are the calculator's, and so are energy and pressure of a hot crystal."""
+    printed = tutorials.run_page(text_of("your-own-crystal"), tmp_path)
+    assert abs(numbers(printed[1])[0] - 3.330) < 0.002
+    lines = [numbers(line) for line in printed[5].splitlines()]
+    for one, other in zip(lines[::2], lines[1::2], strict=True):
+        assert max(abs(a - b) for a, b in zip(one, other, strict=True)) < 0.15
+    one, other = [numbers(line) for line in printed[6].splitlines()]
+    assert abs(one[0] - other[0]) < 4 * (one[1] ** 2 + other[1] ** 2) ** 0.5
+    assert abs(one[2] - other[2]) < 4 * (one[3] ** 2 + other[3] ** 2) ** 0.5 + 0.1
+
+
+@pytest.mark.slow
+def test_screening_to_potential(tmp_path):
+    """CsPbBr3 is chosen, and the learnt potential has the phases of the one that labelled."""
+    pytest.importorskip("pymatgen")
+    printed = tutorials.run_page(text_of("screening-to-potential"), tmp_path)
+    assert re.search(r"1\s+halides#7\s+CsPbBr3", printed[1])
+    for line in printed[6].splitlines():
+        true, learned = numbers(line.split(maxsplit=1)[1])
+        assert abs(true - learned) < 8
