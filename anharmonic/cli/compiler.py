@@ -6,9 +6,11 @@ from pathlib import Path
 WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
 
 
-def prepare_compiler():
-    """Wide vectors and a cache of compiled programs; before the first computation."""
+def prepare_compiler(one_thread=True):
+    """Wide vectors, one thread, a cache of compiled programs; before the first computation."""
     prefer_wide_vectors()
+    if one_thread:
+        compute_in_one_thread()
     enable_compilation_cache()
 
 
@@ -28,6 +30,16 @@ def prefer_wide_vectors(cpu_information=Path("/proc/cpuinfo")):
         return
     if wide:
         os.environ["XLA_FLAGS"] = f"{flags} {WIDE_VECTORS}".strip()
+
+
+def compute_in_one_thread():
+    """Let XLA compute and compile in one thread, unless the user has set how many: it sees no more processors than one.
+
+    Up to some thousand atoms threads wait for each other longer than they compute, and of more atoms two give a tenth
+    more at most (benchmarks/threads.py); another worker, or a device of `--devices`, gives much more.
+    """
+    if "NPROC" not in os.environ:
+        os.environ.setdefault("PJRT_NPROC", "1")
 
 
 def enable_compilation_cache():

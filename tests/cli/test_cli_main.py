@@ -9,7 +9,7 @@ import jax
 import pytest
 
 import anharmonic
-from anharmonic.cli.compiler import WIDE_VECTORS, enable_compilation_cache, prefer_wide_vectors
+from anharmonic.cli.compiler import WIDE_VECTORS, compute_in_one_thread, enable_compilation_cache, prefer_wide_vectors
 from anharmonic.cli.options import clusters_of, cutoff_of, order_of, supercell_of, temperatures_of
 from anharmonic.cli.terminal import clock, with_error
 from anharmonic.errors import AnharmonicError
@@ -134,6 +134,16 @@ def test_numbers_for_the_eye():
     assert with_error(5.67, 6e-18) == "5.6700"
     assert with_error(1.0, 0.0) == "1.0000" and with_error(None, 1.0) is None
     assert (clock(59.6), clock(125), clock(3723)) == ("1:00", "2:05", "1:02:03")
+
+
+def test_one_thread_unless_the_user_says_how_many(monkeypatch):
+    for given, expected in (({}, "1"), ({"NPROC": "4"}, None), ({"PJRT_NPROC": "3"}, "3")):
+        for name in ("NPROC", "PJRT_NPROC"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        compute_in_one_thread()
+        assert os.environ.get("PJRT_NPROC") == expected
 
 
 def test_wide_vectors_where_the_processor_has_them(monkeypatch, tmp_path):
