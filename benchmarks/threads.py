@@ -3,7 +3,7 @@
     python benchmarks/threads.py
 
 Each row is a process of its own, the two take turns. Rates are of wall time, after compiling; time to the first chunk
-is that of a fresh process with no cache of compiled programs.
+is that of a process with no cache of compiled programs.
 """
 
 import argparse

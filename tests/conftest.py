@@ -5,7 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # One width of vectors for this process and those that it starts: sums are compared bit by bit.
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_prefer_vector_width=256")
-# As commands do: there is a process for each core already, and one thread compiles in half the time.
+# As commands do for small supercells: there is a process for each core already.
 os.environ.setdefault("PJRT_NPROC", "1")
 
 import builders

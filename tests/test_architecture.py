@@ -23,13 +23,13 @@ MAY_IMPORT = {
     "analysis": {"crystal", "clusters"},
     "sampling": {"crystal", "clusters", "potential", "evaluation"},
     "parallel": set(),
-    "screening": {"crystal"},
+    "screening": {"crystal", "parallel"},
     "interfaces": {"crystal", "clusters", "potential", "evaluation", "analysis", "data", "fitting"},
 }
 MAY_IMPORT["sweep"] = MAY_IMPORT["interfaces"] | {"sampling", "interfaces"}
 MAY_IMPORT["campaign"] = MAY_IMPORT["sweep"] | {"sweep", "parallel"}
 MAY_IMPORT["free_energy"] = MAY_IMPORT["sweep"] | {"sweep"}
-MAY_IMPORT["learning"] = MAY_IMPORT["sweep"] | {"sweep"}
+MAY_IMPORT["learning"] = MAY_IMPORT["sweep"] | {"sweep", "parallel"}
 MAY_IMPORT["phonons"] = MAY_IMPORT["sweep"] | {"sweep", "electrostatics"}
 MAY_IMPORT["promotion"] = MAY_IMPORT["phonons"] | {"learning", "phonons", "screening"}
 MAY_IMPORT["cli"] = MAY_IMPORT["promotion"] | {"campaign", "free_energy", "parallel", "promotion"}

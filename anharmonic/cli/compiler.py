@@ -3,15 +3,30 @@
 import os
 from pathlib import Path
 
+import numpy as np
+
 WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
+FEW = 512
+"""Cells up to which one thread is faster than two; some 2,500 atoms of a perovskite."""
 
 
-def prepare_compiler(one_thread=True):
-    """Wide vectors, one thread, a cache of compiled programs; before the first computation."""
+def prepare_compiler(cells=None):
+    """Wide vectors, one thread for few cells, a cache of compiled programs; before the first computation.
+
+    Parameters
+    ----------
+    cells : sequence of int, or 3x3 integer matrix, optional
+        The supercell that is sampled; threads are left alone without it.
+    """
     prefer_wide_vectors()
-    if one_thread:
+    if cells is not None and _number(cells) <= FEW:
         compute_in_one_thread()
     enable_compilation_cache()
+
+
+def prepare_worker():
+    """As `prepare_compiler`, for one of several workers, each of which has a core."""
+    prepare_compiler((1, 1, 1))
 
 
 def prefer_wide_vectors(cpu_information=Path("/proc/cpuinfo")):
@@ -33,10 +48,9 @@ def prefer_wide_vectors(cpu_information=Path("/proc/cpuinfo")):
 
 
 def compute_in_one_thread():
-    """Let XLA compute and compile in one thread, unless the user has set how many: it sees no more processors than one.
+    """Let XLA compute in one thread, unless the user has set how many: it sees no more processors than one.
 
-    Up to some thousand atoms threads wait for each other longer than they compute, and of more atoms two give a tenth
-    more at most (benchmarks/threads.py); another worker, or a device of `--devices`, gives much more.
+    The threads of a small supercell wait for each other longer than they compute (benchmarks/threads.py).
     """
     if "NPROC" not in os.environ:
         os.environ.setdefault("PJRT_NPROC", "1")
@@ -56,3 +70,9 @@ def enable_compilation_cache():
         return
     if os.access(folder, os.W_OK):
         jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def _number(cells):
+    """Of cells in a supercell."""
+    matrix = np.asarray(cells)
+    return abs(round(np.linalg.det(np.diag(matrix) if matrix.ndim == 1 else matrix)))

@@ -103,7 +103,7 @@ def fit(
     settings = FitConfig.read(config)
     folder = opt.output_folder(out or config.parent)
     watched = messages().is_terminal and not quiet
-    prepare_compiler(one_thread=False)  # nets have large matrices
+    prepare_compiler()
     dataset = settings.dataset(settings.reference(), watched, workers=None)
     if not quiet:
         say(dataset.report())

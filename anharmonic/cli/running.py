@@ -42,7 +42,7 @@ def sampling(folder, quiet):
 @contextmanager
 def crewed(workers, tasks, works, quiet):
     """Yields workers for tasks and the arguments ``on_report`` and ``stop`` of `anharmonic.parallel`, as `sampling`."""
-    from anharmonic.cli.compiler import prepare_compiler
+    from anharmonic.cli.compiler import prepare_worker
     from anharmonic.cli.progress import CrewProgress
     from anharmonic.cli.terminal import say
     from anharmonic.parallel import team
@@ -52,7 +52,7 @@ def crewed(workers, tasks, works, quiet):
         _warnings_in_lines(),
         _soft_stop("; checkpoints are written") as stop,
         CrewProgress([task.name for task in tasks], works, quiet) as progress,
-        team(workers, len(tasks), prepare_compiler, tell) as crew,
+        team(workers, len(tasks), prepare_worker, tell) as crew,
     ):
         yield crew, {"on_report": progress, "stop": stop}
 
@@ -60,12 +60,12 @@ def crewed(workers, tasks, works, quiet):
 @contextmanager
 def helped(workers, n_tasks, kept, quiet):
     """Yields workers for work that shows its own progress, and ``stop``; `kept` says where what is done is kept."""
-    from anharmonic.cli.compiler import prepare_compiler
+    from anharmonic.cli.compiler import prepare_worker
     from anharmonic.cli.terminal import say
     from anharmonic.parallel import team
 
     tell = (lambda text: None) if quiet else say
-    with _warnings_in_lines(), _soft_stop(kept) as stop, team(workers, n_tasks, prepare_compiler, tell) as crew:
+    with _warnings_in_lines(), _soft_stop(kept) as stop, team(workers, n_tasks, prepare_worker, tell) as crew:
         yield crew, stop
 
 

@@ -91,7 +91,7 @@ def select(
     plan = SelectionPlan.read(config)
     if curve and plan.learning_curve is None:
         raise opt.AnharmonicError(f"{config} has no section [learning_curve], which --learning-curve takes")
-    prepare_compiler(one_thread=False)  # nets have large matrices
+    prepare_compiler()
     selection = Selection.of_plan(plan, messages().is_terminal and not quiet)
     folder = opt.output_folder(out)
     if not quiet:

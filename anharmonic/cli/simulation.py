@@ -128,7 +128,7 @@ def beginning(model, cells, structure, start):
         return start_from_atoms(model, _read(structure), cells)
     if cells is None:
         raise AnharmonicError("give --supercell N N N (or --matrix), or a start with --structure FILE")
-    prepare_compiler()
+    prepare_compiler(cells)
     return start_at_rest(model, cells, *([start] if start else []))
 
 

@@ -107,7 +107,7 @@ def sweep(
         timestep=timestep, friction=friction, thermostat=thermostat, barostat=barostat, pressure_GPa=pressure,
         stress_GPa=stress, cell=cell, max_extrapolation=max_extrapolation,
     )  # fmt: skip
-    prepare_compiler()
+    prepare_compiler(cells)
     if independent:
         found = _shared(potential, cells, wanted, folder, options, opt.workers_of(workers, scheduler), quiet)
     else:

@@ -9,7 +9,13 @@ import jax
 import pytest
 
 import anharmonic
-from anharmonic.cli.compiler import WIDE_VECTORS, compute_in_one_thread, enable_compilation_cache, prefer_wide_vectors
+from anharmonic.cli.compiler import (
+    WIDE_VECTORS,
+    compute_in_one_thread,
+    enable_compilation_cache,
+    prefer_wide_vectors,
+    prepare_compiler,
+)
 from anharmonic.cli.options import clusters_of, cutoff_of, order_of, supercell_of, temperatures_of
 from anharmonic.cli.terminal import clock, with_error
 from anharmonic.errors import AnharmonicError
@@ -143,6 +149,14 @@ def test_one_thread_unless_the_user_says_how_many(monkeypatch):
         for name, value in given.items():
             monkeypatch.setenv(name, value)
         compute_in_one_thread()
+        assert os.environ.get("PJRT_NPROC") == expected
+
+
+def test_large_supercells_keep_their_threads(monkeypatch):
+    for cells, expected in ((None, None), ((10, 10, 10), None), ([[8, 0, 0], [0, 8, 0], [1, 1, 8]], "1")):
+        for name in ("NPROC", "PJRT_NPROC"):
+            monkeypatch.delenv(name, raising=False)
+        prepare_compiler(cells)
         assert os.environ.get("PJRT_NPROC") == expected
 
 

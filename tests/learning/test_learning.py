@@ -11,7 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from typer.testing import CliRunner
 
 import anharmonic as ah
-from anharmonic.cli.compiler import prepare_compiler
+from anharmonic.cli.compiler import prepare_worker
 from anharmonic.cli.main import app
 from anharmonic.errors import AnharmonicError
 from anharmonic.fitting.information import choose
@@ -120,7 +120,7 @@ def test_interrupted_rounds_end_the_same(folder, learned):
 def test_two_workers_learn_the_same(folder, learned):
     """Runs and labels by two processes: the same rounds and the same potential."""
     pytest.importorskip("distributed")
-    with team(Workers(2), 4, prepare_compiler) as crew:
+    with team(Workers(2), 4, prepare_worker) as crew:
         shared = learn(LearnPlan.read(folder / "learn.toml"), folder / "shared", crew)
     assert_same(shared, learned, folder / "shared", folder / "whole")
 
