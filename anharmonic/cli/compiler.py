@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import numpy as np
-
 WIDE_VECTORS = "--xla_cpu_prefer_vector_width=512"
 FEW = 512
 """Cells up to which one thread is faster than two; some 2,500 atoms of a perovskite."""
@@ -18,15 +16,18 @@ def prepare_compiler(cells=None):
     cells : sequence of int, or 3x3 integer matrix, optional
         The supercell that is sampled; threads are left alone without it.
     """
+    from anharmonic.crystal import Supercell
+
     prefer_wide_vectors()
-    if cells is not None and _number(cells) <= FEW:
+    if cells is not None and Supercell.from_matrix(cells).n_cells <= FEW:
         compute_in_one_thread()
     enable_compilation_cache()
 
 
 def prepare_worker():
     """As `prepare_compiler`, for one of several workers, each of which has a core."""
-    prepare_compiler((1, 1, 1))
+    compute_in_one_thread()
+    prepare_compiler()
 
 
 def prefer_wide_vectors(cpu_information=Path("/proc/cpuinfo")):
@@ -70,9 +71,3 @@ def enable_compilation_cache():
         return
     if os.access(folder, os.W_OK):
         jax.config.update("jax_compilation_cache_dir", str(folder))
-
-
-def _number(cells):
-    """Of cells in a supercell."""
-    matrix = np.asarray(cells)
-    return abs(round(np.linalg.det(np.diag(matrix) if matrix.ndim == 1 else matrix)))

@@ -42,17 +42,11 @@ def sampling(folder, quiet):
 @contextmanager
 def crewed(workers, tasks, works, quiet):
     """Yields workers for tasks and the arguments ``on_report`` and ``stop`` of `anharmonic.parallel`, as `sampling`."""
-    from anharmonic.cli.compiler import prepare_worker
     from anharmonic.cli.progress import CrewProgress
-    from anharmonic.cli.terminal import say
-    from anharmonic.parallel import team
 
-    tell = (lambda text: None) if quiet else say
     with (
-        _warnings_in_lines(),
-        _soft_stop("; checkpoints are written") as stop,
         CrewProgress([task.name for task in tasks], works, quiet) as progress,
-        team(workers, len(tasks), prepare_worker, tell) as crew,
+        helped(workers, len(tasks), "; checkpoints are written", quiet) as (crew, stop),
     ):
         yield crew, {"on_report": progress, "stop": stop}
 

@@ -24,6 +24,15 @@ class Waiting(Exception):
     """Labels are missing that somebody else makes."""
 
 
+def labelled(atoms, labeller, folder):
+    """A structure with its labels and its own facts; the labeller sees it without facts."""
+    bare = atoms.copy()
+    bare.info = {}
+    found = labeller.label(bare, folder)
+    found.info = dict(atoms.info)
+    return found
+
+
 @dataclass(frozen=True)
 class AseLabeller:
     """A function of a Python file that returns an ASE calculator.

@@ -7,7 +7,7 @@ import ase.io
 from ase import Atoms
 
 from anharmonic.files import replacing
-from anharmonic.learning.labellers import Waiting
+from anharmonic.learning.labellers import Waiting, labelled
 from anharmonic.learning.plan import LearnPlan
 from anharmonic.learning.sampling import sample
 from anharmonic.potential.library import load
@@ -63,13 +63,10 @@ class Labelling:
         """Whether there are labels; False where somebody else makes them."""
         if signal_number := stop():
             raise Stopped(signal_number)
-        bare = self.atoms.copy()
-        bare.info = {}
         try:
-            found = self.labeller.label(bare, self.folder)
+            found = labelled(self.atoms, self.labeller, self.folder)
         except Waiting:
             return False
-        found.info = dict(self.atoms.info)
         with replacing(self.file) as part:
             ase.io.write(part, found, format="extxyz")
         return True

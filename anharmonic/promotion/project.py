@@ -8,7 +8,7 @@ import numpy as np
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
-from anharmonic.learning.labellers import AseLabeller, VaspLabeller, Waiting
+from anharmonic.learning.labellers import AseLabeller, VaspLabeller, Waiting, labelled
 from anharmonic.promotion.structures import SMALL
 from anharmonic.screening.relaxation.calculators import UNIVERSAL
 
@@ -210,13 +210,10 @@ def write_structures(folder, structures):
 
 
 def _labelled(atoms, labeller, folder):
-    """A structure with its labels and facts."""
-    bare = atoms.copy()
-    bare.info = {}
-    found = labeller.label(bare, folder)
+    """A structure with its labels and facts, whose forces are numbers."""
+    found = labelled(atoms, labeller, folder)
     if not np.isfinite(found.get_forces()).all():
         raise AnharmonicError(f"structure {atoms.info['number']} has forces that are no numbers")
-    found.info = dict(atoms.info)
     return found
 
 

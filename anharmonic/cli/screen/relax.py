@@ -87,7 +87,7 @@ def relax(
     guesses = {e.name: e.properties.get(predicted) for e in entries} if predicted else None
     known = _known(align, predicted, quiet) if formation else []
     name, made = calculator or next(iter(installed()), "none"), partial(calculator_of, found_anywhere(calculator))
-    elements = References(folder / "elements.json", name, made(), _elements(references, quiet))
+    made()  # what cannot be had is refused here, not by every worker
     settings = {"fmax": fmax, "steps": steps, "pressure": pressure, "rattle": rattle}
     shared = workers_of(workers, scheduler), max(len(entries), len(known)), f"; what is done is in {folder}", quiet
     with helped(*shared) as (crew, stop):
@@ -96,6 +96,7 @@ def relax(
         opt.complain((*unread, *refused), len(records))
         standards = relaxed(known, folder / "aligned")[0] if known else []
     if formation:
+        elements = References(folder / "elements.json", name, made(), _elements(references, quiet))
         shifts = _shifts(known, predicted, with_formation(standards, elements)[0])
         records, refused = with_formation(records, elements, rivals, guesses, shifts)
         opt.complain(refused, len(records))
