@@ -65,12 +65,15 @@ class Curves:
         ``susceptibility NAME``, ``cumulant NAME``: of all samples first, then without one block each.
     gaps : ndarray, shape (n_gaps, 2)
         Neighbouring temperatures (K) that do not overlap: between them curves are interpolated.
+    sampled : ndarray, shape (n_sampled,)
+        Those of the temperatures that samples are of (K).
     """
 
     temperatures: np.ndarray
     n_cells: int
     values: dict
     gaps: np.ndarray
+    sampled: np.ndarray
 
     @property
     def span(self):
@@ -89,6 +92,10 @@ class Curves:
     def error(self, name):
         """Standard errors of a curve, shape (n,)."""
         return jackknife_error(self.values[name][1:])
+
+    def at_samples(self, name):
+        """A curve and its replicas where there are samples, shape (1 + BLOCKS, n_sampled)."""
+        return self.values[name][:, np.isin(self.temperatures, self.sampled)]
 
 
 def curves(states, n_cells, temperatures=None):
@@ -129,7 +136,7 @@ def curves(states, n_cells, temperatures=None):
     values = _quantities(np.array(moments), anchors, sizes, n_cells)
     values = {name: np.array([np.interp(grid, anchors, row) for row in rows]) for name, rows in values.items()}
     gaps = np.array([[known[group.stop - 1], known[group.stop]] for group in groups[:-1]]).reshape(-1, 2)
-    return Curves(grid, n_cells, values, gaps)
+    return Curves(grid, n_cells, values, gaps, known)
 
 
 def fine_grid(temperatures):

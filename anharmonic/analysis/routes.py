@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from anharmonic.analysis.collapse import settled
 from anharmonic.analysis.finite_size import (
     SURE,
     UNKNOWN,
@@ -57,9 +58,11 @@ def transition(name, found):
     largest = by_size[sizes[-1]]
     kind = order_of(exponent if len(sizes) > 2 else UNKNOWN, _lowest(largest, name))
     limit = extrapolated(lengths, [peaks[n][0] for n in sizes], SHIFT[kind])
-    best, basis = _best(name, by_size, crossings, limit, peaks)
+    chosen, collapses = settled(by_size, name)
+    best, basis = _best(name, by_size, crossings, limit, peaks, chosen, collapses)
     heats = {n: peak(by_size[n], "heat_capacity", best.value, WINDOW) for n in sizes}
     routes = [_route("cumulants cross", pair, t) for pair, t in crossings.items()]
+    routes += [_route("cumulants on one curve", group, c.temperature) for group, c in collapses.items()]
     routes += [_route("susceptibility peaks", (n,), peaks[n][0]) for n in sizes]
     routes += [_route("susceptibility peaks, infinite crystal", tuple(sizes), limit)] if len(sizes) > 1 else []
     routes += [_route("heat capacity peaks", (n,), heats[n][0]) for n in sizes]
@@ -70,6 +73,7 @@ def transition(name, found):
         "from": basis,
         "kind": kind,
         "susceptibility_exponent": _pair(exponent),
+        "collapse": _collapse(chosen, collapses.get(chosen)),
         "lowest_cumulant": _pair(_lowest(largest, name)),
         "latent_heat_meV_per_cell": {n: _heat(by_size[n], best.value) for n in sizes},
         "hysteresis": _hysteresis(name, found),
@@ -77,27 +81,38 @@ def transition(name, found):
     }
 
 
-def _best(name, by_size, crossings, limit, peaks):
+def _best(name, by_size, crossings, limit, peaks, chosen, collapses):
     """Temperature with its error, and in words what it is from.
 
-    What other routes are off by, beyond two standard errors, belongs to the error of a crossing.
+    What other routes are off by, beyond two standard errors, belongs to the error.
     """
     sizes = sorted(by_size)
     known = [pair for pair, t in crossings.items() if t.is_known]
+    if chosen:
+        found, others = collapses[chosen].temperature, (limit, *(crossings[pair] for pair in known[-1:]))
+        words = ", ".join(map(str, chosen))
+        return _doubted(found, [_apart(found, t) for t in others]), f"cumulants of {words} cells on one curve"
     if known:
         small, large = known[-1]
         found, doubts = crossings[small, large], []
         if len(known) > 1 and sizes[-3:] == [known[-2][0], small, large]:
             doubts.append(shift(*(by_size[n] for n in sizes[-3:]), name))
-        if limit.is_known:
-            doubts.append(Measured(limit.value - found.value, float(np.hypot(limit.error, found.error))))
-        excess = [max(abs(d.value) - SURE * d.error, 0.0) for d in doubts if np.isfinite(d.error)]
-        error = float(np.hypot(found.error, max(excess, default=0.0)))
-        return Measured(found.value, error), f"cumulants of {small} and {large} cells"
+        return _doubted(found, [*doubts, _apart(found, limit)]), f"cumulants of {small} and {large} cells"
     if limit.is_known:
         return limit, "susceptibilities, extrapolated to the infinite crystal"
     n = sizes[-1]
     return peaks[n][0], f"the susceptibility of {n} cells alone: nothing is known of the effect of size"
+
+
+def _apart(found, other):
+    """By how much (K) another route is off."""
+    return Measured(other.value - found.value, float(np.hypot(other.error, found.error)))
+
+
+def _doubted(found, doubts):
+    """A temperature whose error has what of its doubts is beyond two standard errors."""
+    excess = [max(abs(d.value) - SURE * d.error, 0.0) for d in doubts if np.isfinite(d.error)]
+    return Measured(found.value, float(np.hypot(found.error, max(excess, default=0.0))))
 
 
 def _hysteresis(name, found):
@@ -147,6 +162,14 @@ def _tells(curve, name, place):
 
 def _lowest(curve, name):
     return measured(lambda v: float(v.min()), curve.values[f"cumulant {name}"])
+
+
+def _collapse(sizes, found):
+    """One curve for cumulants of all sizes: which, and how well."""
+    if not found:
+        return None
+    return {"n_cells": list(sizes), "inverse_nu": _pair(found.exponent), "scatter": found.scatter,
+            "temperature_K": _pair(found.temperature)}  # fmt: skip
 
 
 def _route(words, sizes, found):

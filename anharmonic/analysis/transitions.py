@@ -61,6 +61,11 @@ def find_transitions(points, direction):
     return found
 
 
+def in_kelvin(transition):
+    """Temperature and error of one of `find_transitions`, in words; the error is rounded up."""
+    return f"{transition['temperature_K']:.0f} ± {np.ceil(transition['error_K']):.0f}"
+
+
 def _check_order(temperatures, direction):
     if direction not in ("heating", "cooling"):
         raise AnharmonicError(f"the direction is 'heating' or 'cooling', found {direction!r}")

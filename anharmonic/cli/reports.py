@@ -33,13 +33,15 @@ def points_table(title, points, with_direction=True):
 
 def transitions_table(transitions):
     """Transition temperatures."""
+    from anharmonic.analysis.transitions import in_kelvin
+
     if not transitions:
         return "no phase transition between these temperatures"
     rows = [
         [
             t["from"],
             t["to"],
-            f"{t['temperature_K']:.0f} ± {t['error_K']:.0f}",
+            in_kelvin(t),
             t["direction"],
             "not resolved: a finer step or longer run may move it" if t["unresolved"] else "",
         ]

@@ -26,8 +26,9 @@ def transitions(
     """Transition temperatures with error bars, from several runs of one potential.
 
     Order parameters, susceptibilities, Binder's cumulants and heat capacities come from all samples at once (MBAR), as
-    smooth curves over temperature. Cumulants of two supercells cross at the transition: give runs of three supercells
-    or more, heated and cooled, with temperatures so close that neighbours overlap.
+    smooth curves over temperature. Near a transition cumulants of all supercells fall on one curve over the scaled
+    temperature: give runs of three supercells or more, heated and cooled, with temperatures so close that neighbours
+    overlap. Those of two supercells cross there.
 
     [cyan]for n in 4 6 8; do anharmonic sweep CsPbBr3 --supercell $n $n $n --temperatures 220:380:10 --direction both
     --thermostat bussi --production 100000 --out sweep-$n; done[/cyan]
@@ -103,6 +104,8 @@ def _sentence(t):
     exponent = t["susceptibility_exponent"]
     if exponent["value"] is not None:
         words += f" (susceptibility grows as L^{exponent['value']:.2f} ± {exponent['error']:.2f})"
+    if t["collapse"]:
+        words += f"; 1/ν = {t['collapse']['inverse_nu']['value']:.2f} ± {t['collapse']['inverse_nu']['error']:.2f}"
     difference = t["hysteresis"].get("difference_K")
     if difference and difference["value"] is not None:
         words += f"; heating minus cooling {_kelvin(difference['value'], difference['error'])} K"

@@ -5,6 +5,7 @@ import re
 import numpy as np
 from matplotlib.patheffects import Normal, Stroke
 
+from anharmonic.analysis.transitions import in_kelvin
 from anharmonic.interfaces.style import BAND
 
 SHORT_NAMES = {"orthorhombic": "ortho.", "tetragonal": "tetra.", "rhombohedral": "rhomb.", "monoclinic": "mono."}
@@ -31,7 +32,7 @@ def mark_transitions(axes, transitions, width):
         axes.text(
             middle,
             height,
-            f"{middle:.0f} ± {np.ceil(error):.0f} K",
+            f"{in_kelvin(t)} K",
             transform=axes.get_xaxis_transform(),
             rotation=90,
             ha="center",

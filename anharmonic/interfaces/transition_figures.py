@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.interfaces.style import BAND, COLOURS, INK, MUTED, PAGE, figure
 
 ROWS = (
@@ -33,17 +34,21 @@ def draw_transitions(record, curves, path):
     found = {t["order_parameter"]: t for t in record["transitions"]}
     names = list(found) or [n.removeprefix("cumulant ") for n in next(iter(by_size.values())).values if "cumulant" in n]
     names = names[:MOST]
-    with figure(path, PAGE * max(1, len(names) / 3), 7.6) as drawing:
-        panels = drawing.subplots(len(ROWS), len(names), sharex=True, squeeze=False)
+    collapsed = any(t["collapse"] for t in found.values())
+    with figure(path, PAGE * max(1, len(names) / 3), 9.4 if collapsed else 7.6) as drawing:
+        panels = drawing.subplots(len(ROWS) + collapsed, len(names), squeeze=False)
+        _share_temperatures(panels[: len(ROWS)])
         for column, name in zip(panels.T, names, strict=True):
-            for (pattern, label, _), axes in zip(ROWS, column, strict=True):
+            for (pattern, label, _), axes in zip(ROWS, column, strict=False):
                 _draw_sizes(axes, by_size, pattern.format(name))
                 _draw_directions(axes, curves, pattern.format(name))
                 _mark(axes, found.get(name))
                 axes.set_ylabel(_label(label, name))
             column[0].set_ylim(bottom=0)
             column[1].set_ylim(-0.15, 1.05)
-            column[-1].set_xlabel("Temperature (K)")
+            column[len(ROWS) - 1].set_xlabel("Temperature (K)")
+            if collapsed:
+                _draw_collapse(column[-1], by_size, name, found.get(name))
             title = _title(name, found.get(name))
             column[0].set_title(title.replace(": ", ":\n") if len(names) > 2 else title, color=INK)
         panels[0, 0].legend(title="cells", loc="upper right")
@@ -70,6 +75,32 @@ def _draw_directions(axes, curves, name):
         if by_size and len(curves) > 2:
             c = by_size[max(by_size)]
             axes.plot(c.temperatures, c[name], color=INK, ls=style, lw=0.7)
+
+
+def _share_temperatures(panels):
+    """One axis of temperatures for all rows and columns."""
+    for axes in panels.flat[1:]:
+        axes.sharex(panels[0, 0])
+    for axes in panels[:-1].flat:
+        axes.tick_params(labelbottom=False)
+
+
+def _draw_collapse(axes, by_size, name, transition):
+    """Cumulants of all supercells over the temperature scaled with their size; open: those left out of the curve."""
+    collapse = transition and transition["collapse"]
+    if not collapse:
+        axes.set_axis_off()
+        return
+    place, exponent = collapse["temperature_K"]["value"], collapse["inverse_nu"]["value"]
+    for colour, (n, c) in zip(COLOURS, sorted(by_size.items()), strict=False):
+        value, *left_out = c.at_samples(f"cumulant {name}")
+        error = jackknife_error(left_out)
+        x = (c.sampled / place - 1) * np.cbrt(n) ** exponent
+        face = colour if n in collapse["n_cells"] else "none"
+        axes.errorbar(x, value, error, fmt="o", ms=3, lw=0.7, color=colour, mfc=face, mew=0.7)
+    axes.set_ylim(-0.15, 1.05)
+    axes.set_xlabel(f"$(T/T_c - 1)\\,L^{{1/\\nu}}$ with $1/\\nu$ = {exponent:.2f}")
+    axes.set_ylabel("Cumulant")
 
 
 def _mark(axes, transition):

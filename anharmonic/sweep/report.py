@@ -8,6 +8,7 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
+from anharmonic.analysis.transitions import in_kelvin
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import replacing
 from anharmonic.interfaces import html
@@ -82,7 +83,7 @@ def answer(found: RunAnalysis):
         for t in sorted(changes, key=lambda t: t["temperature_K"]):
             sure = " (not resolved: a finer step or a longer run may move it)" if t["unresolved"] else ""
             verb = "gives way to" if direction == "cooling" else "becomes"
-            yield f"{where} {t['from']} {verb} {t['to']} at {t['temperature_K']:.0f} ± {t['error_K']:.0f} K{sure}."
+            yield f"{where} {t['from']} {verb} {t['to']} at {in_kelvin(t)} K{sure}."
         if not changes and len(points) > 1:
             low, high = points[0]["temperature_K"], points[-1]["temperature_K"]
             yield f"{where} no transition was found between {low:g} and {high:g} K."

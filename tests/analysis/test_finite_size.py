@@ -8,6 +8,7 @@ import numpy as np
 import phi4
 import pytest
 
+from anharmonic.analysis.collapse import collapse, settled
 from anharmonic.analysis.curves import State, curves
 from anharmonic.analysis.finite_size import (
     Measured,
@@ -59,6 +60,30 @@ def test_cumulants_cross_at_the_transition(repetitions):
         assert max(f.error for f in found) < 5.0
         assert is_honest(scores(found, T0))
     assert not is_honest(scores([crossing(c[27], c[512], "m") for c in repetitions], T0 + 4.0))
+
+
+def test_cumulants_fall_on_one_curve(repetitions):
+    """At the exact transition with the exact exponent (3/2: m n^(1/4) over (T - T0) n^(1/2)), and honest errors."""
+    found = [collapse(c, "m") for c in repetitions]
+    assert max(f.temperature.error for f in found) < 2.0
+    assert is_honest(scores([f.temperature for f in found], T0))
+    assert not is_honest(scores([f.temperature for f in found], T0 + 4.0))
+    assert is_honest(scores([f.exponent for f in found], 1.5))
+    assert max(f.scatter for f in found) < 0.02
+    few = {n: repetitions[0][n] for n in SIZES[1:]}
+    assert not collapse(few, "m").temperature.is_known and settled(few, "m") == ((), {})
+
+
+def test_supercells_that_miss_the_curve_are_left_out():
+    """The smallest, 25 K off, is; all four are used where all are right."""
+    rng, sizes = np.random.default_rng(5), (27, 64, 216, 512)
+    found = landau_curves(rng, sizes)
+    assert settled(found, "m")[0] == sizes
+    off = landau_curves(rng, sizes[:1], t0=T0 - 25.0)
+    chosen, made = settled(found | off, "m")
+    assert chosen == sizes[1:] and list(made) == [sizes, sizes[1:]]
+    assert made[sizes].scatter > 3 * made[chosen].scatter
+    assert abs(made[chosen].temperature.value - T0) < 3 * made[chosen].temperature.error
 
 
 def test_cumulants_that_run_together_cross_anywhere(repetitions):
@@ -168,15 +193,17 @@ def test_gaps_widen_errors():
 
 @pytest.mark.slow
 def test_the_critical_coupling_of_phi_4():
-    """Three lattices, twenty times: the coupling of Hasenbusch, the exponent of Ising magnets, honest errors."""
+    """Three lattices, twenty times: the coupling of Hasenbusch, the exponents of Ising magnets, honest errors."""
     lengths, betas = (6, 8, 12), np.linspace(0.365, 0.385, 5)
     states = {n: phi4.sample(n, betas, 800, 20, seed=n) for n in lengths}
     found = [{n**3: curves(states[n][k], n**3) for n in lengths} for k in range(20)]
     reports = [transition("phi", {"all": by_size}) for by_size in found]
     best = [Measured(r["temperature_K"], r["error_K"]) for r in reports]
     z = scores(best, phi4.kelvin(phi4.CRITICAL))
-    assert np.median([b.error for b in best]) < 0.01 * phi4.kelvin(phi4.CRITICAL)
+    assert np.median([b.error for b in best]) < 0.005 * phi4.kelvin(phi4.CRITICAL)
     assert is_honest(z), z
+    inverse_nu = [r["collapse"]["inverse_nu"]["value"] for r in reports]
+    assert abs(np.mean(inverse_nu) - 1.587) < 0.1, inverse_nu
     exponents = [Measured(*r["susceptibility_exponent"].values()) for r in reports]
     known = [e.value for e in exponents if e.is_known]  # of the others a peak is at the end of the couplings
     assert len(known) > 15 and abs(np.mean(known) - 1.963) < 0.1, exponents
