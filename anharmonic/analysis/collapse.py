@@ -14,7 +14,8 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky
 from scipy.optimize import minimize
 
 from anharmonic.analysis.curves import BLOCKS
-from anharmonic.analysis.finite_size import FADED, SURE, UNKNOWN, Measured
+from anharmonic.analysis.finite_size import FADED, SURE
+from anharmonic.analysis.measured import UNKNOWN, Measured
 from anharmonic.analysis.statistics import jackknife_error
 
 EXPONENTS = 1.3, 3.0

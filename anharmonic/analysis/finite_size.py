@@ -7,10 +7,9 @@ where the heat capacity does so, too: for a latent heat l a cell its peak stands
 around it (Challa, Landau and Binder, Phys. Rev. B 34, 1841 (1986)).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from anharmonic.analysis.measured import UNKNOWN, Measured, measured
 from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.conventions import BOLTZMANN
 
@@ -23,37 +22,6 @@ FADED = 0.1
 
 SURE = 2.0
 """Standard errors from which on a difference is one."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A number with its standard error; both NaN where there is none."""
-
-    value: float
-    error: float
-
-    @property
-    def is_known(self):
-        """Whether there is a value."""
-        return bool(np.isfinite(self.value))
-
-
-UNKNOWN = Measured(np.nan, np.nan)
-
-
-def measured(function, *series):
-    """A function of curves of independent runs, with the error that the jackknife of each brings.
-
-    Parameters
-    ----------
-    function : callable
-        Takes one array (n,) for each series; gives a float, NaN where there is none.
-    *series : ndarray, shape (1 + n_blocks, n)
-        See `anharmonic.analysis.curves.Curves.values`.
-    """
-    full = [s[0] for s in series]
-    left_out = ([function(*full[:k], row, *full[k + 1 :]) for row in s[1:]] for k, s in enumerate(series))
-    return Measured(float(function(*full)), float(np.linalg.norm([jackknife_error(values) for values in left_out])))
 
 
 def crossing(small, large, name):
@@ -139,8 +107,21 @@ def growth(lengths, heights):
 
 
 def extrapolated(lengths, temperatures, exponent):
-    """Temperature (K) of the infinite crystal from those (`Measured`) of supercells, ``T + a L^-exponent``."""
-    return _line(np.asarray(lengths, float) ** -exponent, *_columns(temperatures))[0]
+    """Temperature (K) of the infinite crystal from those of supercells, ``T + a L^-exponent``.
+
+    Parameters
+    ----------
+    lengths : array_like
+    temperatures : sequence of Measured
+    exponent : Measured
+        Its error is an error of the result.
+    """
+    columns = _columns(temperatures)
+    found, less, more = (
+        _line(np.asarray(lengths, float) ** -x, *columns)[0]
+        for x in exponent.value + exponent.error * np.array([0, -1, 1])
+    )
+    return Measured(found.value, float(np.hypot(found.error, (more.value - less.value) / 2)))
 
 
 def latent_heat(curves, near, width):

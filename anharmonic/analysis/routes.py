@@ -1,23 +1,10 @@
-"""Everything that curves of several supercells, heated and cooled, say about one transition."""
-
-from itertools import pairwise
+"""The record of one transition: what curves of several supercells, heated and cooled, say about it."""
 
 import numpy as np
 
-from anharmonic.analysis.collapse import settled
-from anharmonic.analysis.finite_size import (
-    SURE,
-    UNKNOWN,
-    Measured,
-    crossing,
-    extrapolated,
-    growth,
-    latent_heat,
-    measured,
-    order_of,
-    peak,
-    shift,
-)
+from anharmonic.analysis.evidence import Evidence
+from anharmonic.analysis.finite_size import crossing, latent_heat, peak
+from anharmonic.analysis.measured import UNKNOWN, Measured
 
 ALL = "all"
 """Stands where curves are of heating and cooling together."""
@@ -27,10 +14,6 @@ HALF = 0.5
 
 WINDOW = 40.0
 """Peaks of the heat capacity that far (K) from a crossing belong to another transition."""
-
-SHIFT = {"continuous": 1.41, "first-order": 3.0, "undecided": 1.41}
-"""Exponents of L with which peaks move: 1/nu of Heisenberg magnets in three dimensions (Campostrini et al., Phys. Rev.
-B 65, 144520 (2002): nu = 0.711), or the dimension."""
 
 
 def transition(name, found):
@@ -49,70 +32,35 @@ def transition(name, found):
         return None
     place = _half(found[ALL][max(ordering)], name)
     found = {way: {n: c for n, c in group.items() if _tells(c, name, place)} for way, group in found.items()}
-    by_size = found[ALL]
-    sizes = sorted(by_size)
-    lengths = np.cbrt(sizes)
-    crossings = {pair: crossing(*(by_size[n] for n in pair), name) for pair in pairwise(sizes)}
-    peaks = {n: peak(by_size[n], f"susceptibility {name}") for n in sizes}
-    exponent = growth(lengths, [peaks[n][1] for n in sizes])
-    largest = by_size[sizes[-1]]
-    kind = order_of(exponent if len(sizes) > 2 else UNKNOWN, _lowest(largest, name))
-    limit = extrapolated(lengths, [peaks[n][0] for n in sizes], SHIFT[kind])
-    chosen, collapses = settled(by_size, name)
-    best, basis = _best(name, by_size, crossings, limit, peaks, chosen, collapses)
-    heats = {n: peak(by_size[n], "heat_capacity", best.value, WINDOW) for n in sizes}
-    routes = [_route("cumulants cross", pair, t) for pair, t in crossings.items()]
-    routes += [_route("cumulants on one curve", group, c.temperature) for group, c in collapses.items()]
-    routes += [_route("susceptibility peaks", (n,), peaks[n][0]) for n in sizes]
-    routes += [_route("susceptibility peaks, infinite crystal", tuple(sizes), limit)] if len(sizes) > 1 else []
-    routes += [_route("heat capacity peaks", (n,), heats[n][0]) for n in sizes]
+    evidence = Evidence.of(name, found[ALL])
+    best, basis = evidence.best()
     return {
         "order_parameter": name,
         "temperature_K": best.value,
         "error_K": best.error,
         "from": basis,
-        "kind": kind,
-        "susceptibility_exponent": _pair(exponent),
-        "collapse": _collapse(chosen, collapses.get(chosen)),
-        "lowest_cumulant": _pair(_lowest(largest, name)),
-        "latent_heat_meV_per_cell": {n: _heat(by_size[n], best.value) for n in sizes},
+        "kind": evidence.kind,
+        "susceptibility_exponent": _pair(evidence.growth),
+        "collapse": _collapse(evidence.chosen, evidence.collapse),
+        "lowest_cumulant": _pair(evidence.lowest),
+        "latent_heat_meV_per_cell": {n: _heat(curve, best.value) for n, curve in evidence.by_size.items()},
         "hysteresis": _hysteresis(name, found),
-        "routes": routes,
+        "routes": list(_routes(evidence, best.value)),
     }
 
 
-def _best(name, by_size, crossings, limit, peaks, chosen, collapses):
-    """Temperature with its error, and in words what it is from.
-
-    What other routes are off by, beyond two standard errors, belongs to the error.
-    """
-    sizes = sorted(by_size)
-    known = [pair for pair, t in crossings.items() if t.is_known]
-    if chosen:
-        found, others = collapses[chosen].temperature, (limit, *(crossings[pair] for pair in known[-1:]))
-        words = ", ".join(map(str, chosen))
-        return _doubted(found, [_apart(found, t) for t in others]), f"cumulants of {words} cells on one curve"
-    if known:
-        small, large = known[-1]
-        found, doubts = crossings[small, large], []
-        if len(known) > 1 and sizes[-3:] == [known[-2][0], small, large]:
-            doubts.append(shift(*(by_size[n] for n in sizes[-3:]), name))
-        return _doubted(found, [*doubts, _apart(found, limit)]), f"cumulants of {small} and {large} cells"
-    if limit.is_known:
-        return limit, "susceptibilities, extrapolated to the infinite crystal"
-    n = sizes[-1]
-    return peaks[n][0], f"the susceptibility of {n} cells alone: nothing is known of the effect of size"
-
-
-def _apart(found, other):
-    """By how much (K) another route is off."""
-    return Measured(other.value - found.value, float(np.hypot(other.error, found.error)))
-
-
-def _doubted(found, doubts):
-    """A temperature whose error has what of its doubts is beyond two standard errors."""
-    excess = [max(abs(d.value) - SURE * d.error, 0.0) for d in doubts if np.isfinite(d.error)]
-    return Measured(found.value, float(np.hypot(found.error, max(excess, default=0.0))))
+def _routes(evidence, near):
+    """A line about each route to the temperature."""
+    for pair, found in evidence.crossings.items():
+        yield _route("cumulants cross", pair, found)
+    for group, found in evidence.collapses.items():
+        yield _route("cumulants on one curve", group, found.temperature)
+    for n, (found, _) in evidence.peaks.items():
+        yield _route("susceptibility peaks", [n], found)
+    if len(evidence.sizes) > 1:
+        yield _route("susceptibility peaks, infinite crystal", evidence.sizes, evidence.limit)
+    for n, curve in evidence.by_size.items():
+        yield _route("heat capacity peaks", [n], peak(curve, "heat_capacity", near, WINDOW)[0])
 
 
 def _hysteresis(name, found):
@@ -158,10 +106,6 @@ def _tells(curve, name, place):
     the cumulant of a small one falls over a wider range than was sampled."""
     between = curve.span[0] < place < curve.span[1]
     return orders(curve, name) or (between and f"cumulant {name}" in curve.values)
-
-
-def _lowest(curve, name):
-    return measured(lambda v: float(v.min()), curve.values[f"cumulant {name}"])
 
 
 def _collapse(sizes, found):

@@ -85,8 +85,7 @@ def _transition(t):
     from anharmonic.cli.terminal import table
 
     rows = [
-        [r["route"], " and ".join(map(str, r["n_cells"])), _kelvin(r["temperature_K"], r["error_K"])]
-        for r in t["routes"]
+        [r["route"], ", ".join(map(str, r["n_cells"])), _kelvin(r["temperature_K"], r["error_K"])] for r in t["routes"]
     ]
     rows += [
         [f"the largest supercells, {way}", "", _kelvin(pair["value"], pair["error"])]

@@ -10,16 +10,8 @@ import pytest
 
 from anharmonic.analysis.collapse import collapse, settled
 from anharmonic.analysis.curves import State, curves
-from anharmonic.analysis.finite_size import (
-    Measured,
-    crossing,
-    extrapolated,
-    growth,
-    latent_heat,
-    order_of,
-    peak,
-    shift,
-)
+from anharmonic.analysis.finite_size import crossing, extrapolated, growth, latent_heat, order_of, peak, shift
+from anharmonic.analysis.measured import Measured
 from anharmonic.analysis.routes import transition
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
@@ -112,10 +104,15 @@ def test_disordered_crystals_do_not_cross(repetitions):
 def test_scatter_of_peaks_is_an_error():
     """Points that miss a line by more than their errors make its end as uncertain; points on it leave it as it is."""
     lengths, on = np.array([4.0, 6.0, 8.0, 10.0]), lambda length: 260.0 - 900.0 * length**-3.0
-    right = extrapolated(lengths, [Measured(on(n), 1.0) for n in lengths], 3.0)
-    off = extrapolated(lengths, [Measured(on(n) + 10 * (-1) ** k, 1.0) for k, n in enumerate(lengths)], 3.0)
+    points, three = [Measured(on(n), 1.0) for n in lengths], Measured(3.0, 0.0)
+    right = extrapolated(lengths, points, three)
+    off = extrapolated(lengths, [Measured(on(n) + 10 * (-1) ** k, 1.0) for k, n in enumerate(lengths)], three)
     assert right.value == pytest.approx(260.0) and right.error < 1.0
     assert off.error > 8 * right.error and abs(off.value - 260.0) < 2 * off.error
+    steeper, flatter = (extrapolated(lengths, points, Measured(x, 0.0)).value for x in (3.5, 2.5))
+    doubtful = extrapolated(lengths, points, Measured(3.0, 0.5))
+    assert doubtful.value == right.value
+    assert doubtful.error == pytest.approx(np.hypot(right.error, (steeper - flatter) / 2))
 
 
 def test_crossings_do_not_move(repetitions):
