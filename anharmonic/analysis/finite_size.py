@@ -52,7 +52,10 @@ def crossing(small, large, name):
 
 
 def _within_doubt(grid, one, other, found):
-    """A crossing of two curves (1 + n_blocks, n), or the range around it in which they are too alike to tell."""
+    """A crossing of two curves (1 + n_blocks, n), or the range around it in which they are too alike to tell.
+
+    So too where a crossing has no error, since not all replicas of the jackknife cross.
+    """
     if not found.is_known:
         return found
     errors = np.hypot(jackknife_error(one[1:]), jackknife_error(other[1:]))
@@ -63,7 +66,7 @@ def _within_doubt(grid, one, other, found):
     low = grid[min(before.max() + 1, len(grid) - 1)] if len(before) else grid[0]
     high = grid[max(after.min() - 1, 0)] if len(after) else grid[-1]
     error = float(high - low) / (2 * SURE)
-    return Measured(float(low + high) / 2, error) if error > found.error else found
+    return found if found.error >= error else Measured(float(low + high) / 2, error)
 
 
 def shift(small, middle, large, name):

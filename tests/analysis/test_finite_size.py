@@ -87,6 +87,9 @@ def test_cumulants_that_run_together_cross_anywhere(repetitions):
     small, large = (replace(curve, values={"cumulant m": x + 0.0004 * rows}) for x in (0.5 + 0 * t, 0.5 + apart))
     found = crossing(small, large, "m")
     assert found.value == pytest.approx(302.5, abs=1) and found.error == pytest.approx(6.25, abs=0.5)
+    small.values["cumulant m"][3] -= 0.5  # a replica that crosses nowhere
+    found = crossing(small, large, "m")
+    assert found.error == pytest.approx((curve.span[1] - curve.span[0]) / 4)
 
 
 def test_disordered_crystals_do_not_cross(repetitions):
