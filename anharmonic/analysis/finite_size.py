@@ -81,6 +81,29 @@ def shift(small, middle, large, name):
     return measured(difference, a[0], middle.values[f"cumulant {name}"], b[1])
 
 
+def lag(heated, cooled, name):
+    """By how much (K) an order parameter vanishes later on heating than it appears on cooling: `Measured`.
+
+    The area between both curves over the fall of their mean, within the temperatures of both.
+
+    Parameters
+    ----------
+    heated, cooled : Curves
+        Of one supercell.
+    name : str
+        Of the order parameter.
+    """
+    grid, values = _common(heated, cooled, f"order {name}")
+    if len(grid) < 2:
+        return UNKNOWN
+
+    def shifted(up, down):
+        mean = (up + down) / 2
+        return np.trapezoid(up - down, grid) / (mean[0] - mean[-1])
+
+    return measured(shifted, *values)
+
+
 def peak(curves, name, near=0.0, width=np.inf):
     """Temperature (K) and height of the highest peak of a curve: two `Measured`.
 

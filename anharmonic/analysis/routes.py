@@ -3,7 +3,7 @@
 import numpy as np
 
 from anharmonic.analysis.evidence import Evidence
-from anharmonic.analysis.finite_size import crossing, latent_heat, peak
+from anharmonic.analysis.finite_size import crossing, lag, latent_heat, peak
 from anharmonic.analysis.measured import UNKNOWN, Measured
 
 ALL = "all"
@@ -64,17 +64,30 @@ def _routes(evidence, near):
 
 
 def _hysteresis(name, found):
-    """Where the transition is by direction, by the route that says it best, and by how much the directions differ."""
+    """Where the transition is by direction, by the route that says it best, and by how much the directions differ.
+
+    Of supercells that were run in all directions; where neither crossings nor peaks tell, the area between the curves
+    of the order parameter does.
+    """
     ways = [way for way in ("heating", "cooling") if found.get(way)]
-    if not ways:
+    common = set.intersection(*(set(found[way]) for way in ways)) if ways else ()
+    if not common:
         return {}
-    places = [[route(found[way], name) for way in ways] for route in (_crossing_of_largest, _peak_of_largest)]
+    groups = [{n: found[way][n] for n in common} for way in ways]
+    places = [[route(group, name) for group in groups] for route in (_crossing_of_largest, _peak_of_largest)]
     best = min(places, key=lambda both: max(t.error if t.is_known else np.inf for t in both))
     record = {f"{way}_K": _pair(t) for way, t in zip(ways, best, strict=True)}
-    if len(ways) == 2 and all(t.is_known for t in best):
-        up, down = best
-        record["difference_K"] = _pair(Measured(up.value - down.value, float(np.hypot(up.error, down.error))))
+    if len(ways) == 2:
+        record["difference_K"] = _pair(_difference(name, *best, *groups))
     return record
+
+
+def _difference(name, up, down, heated, cooled):
+    """Heating minus cooling (K)."""
+    if up.is_known and down.is_known:
+        return Measured(up.value - down.value, float(np.hypot(up.error, down.error)))
+    lags = [lag(heated[n], cooled[n], name) for n in heated]
+    return min(lags, key=lambda found: found.error if found.is_known else np.inf)
 
 
 def _crossing_of_largest(by_size, name):

@@ -10,7 +10,7 @@ import pytest
 
 from anharmonic.analysis.collapse import collapse, settled
 from anharmonic.analysis.curves import State, curves
-from anharmonic.analysis.finite_size import crossing, extrapolated, growth, latent_heat, order_of, peak, shift
+from anharmonic.analysis.finite_size import crossing, extrapolated, growth, lag, latent_heat, order_of, peak, shift
 from anharmonic.analysis.measured import Measured
 from anharmonic.analysis.routes import transition
 from anharmonic.conventions import BOLTZMANN
@@ -131,6 +131,17 @@ def test_hysteresis_is_a_difference_with_an_error(repetitions):
     later = {n: replace(c, temperatures=c.temperatures + 25.0) for n, c in repetitions[0].items()}
     shifted = transition("m", {"all": repetitions[0], "heating": later, "cooling": repetitions[0]})
     assert shifted["hysteresis"]["difference_K"]["value"] == pytest.approx(25.0)
+    other = {n: c for n, c in later.items() if n != 512}
+    fewer = transition("m", {"all": repetitions[0], "heating": other, "cooling": repetitions[0]})["hysteresis"]
+    assert fewer["heating_K"]["value"] - fewer["cooling_K"]["value"] == pytest.approx(25.0)
+
+
+def test_curves_lag_by_the_area_between_them(repetitions):
+    """Zero within its error for one equilibrium; 5 K for a curve moved by as much."""
+    assert is_honest(scores([lag(a[512], b[512], "m") for a, b in pairwise(repetitions)], 0.0))
+    curve = repetitions[0][512]
+    moved = lag(replace(curve, temperatures=curve.temperatures + 5.0), curve, "m")
+    assert moved.value == pytest.approx(5.0, abs=0.5) and moved.error < 2.0
 
 
 def test_peaks_are_where_they_should_be(repetitions):
