@@ -148,7 +148,7 @@ class _Points:
 def _points(by_size, name):
     """What counts of the cumulants; None where it is too little."""
     series = {n: curves.at_samples(f"cumulant {name}") for n, curves in by_size.items()}
-    near = {n: _near(rows[0]) for n, rows in series.items()}
+    near = {n: near_transition(rows[0]) for n, rows in series.items()}
     sizes = sorted(n for n in by_size if near[n].sum() >= FEWEST)
     if len(sizes) < FEWEST:
         return None
@@ -164,8 +164,8 @@ def _points(by_size, name):
     return _Points(np.concatenate(temperatures), lengths, np.array(cumulants), np.concatenate(errors))
 
 
-def _near(cumulants):
-    """Which are neither 0 nor 1, or have a neighbour that is not."""
+def near_transition(cumulants):
+    """Which cumulants of a curve are neither 0 nor 1, or have a neighbour that is not: shape (n,), bool."""
     between = np.pad((cumulants > FADED) & (cumulants < 1 - FADED), 1)
     return between[:-2] | between[1:-1] | between[2:]
 

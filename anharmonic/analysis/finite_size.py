@@ -135,9 +135,12 @@ def growth(lengths, heights):
 def extrapolated(lengths, temperatures, exponent):
     """Temperature (K) of the infinite crystal from those of supercells, ``T + a L^-exponent``.
 
+    Two points lie on any line: from two supercells the error reaches the temperature of the larger one.
+
     Parameters
     ----------
     lengths : array_like
+        Rising.
     temperatures : sequence of Measured
     exponent : Measured
         Its error is an error of the result.
@@ -147,7 +150,8 @@ def extrapolated(lengths, temperatures, exponent):
         _line(np.asarray(lengths, float) ** -x, *columns)[0]
         for x in exponent.value + exponent.error * np.array([0, -1, 1])
     )
-    return Measured(found.value, float(np.hypot(found.error, (more.value - less.value) / 2)))
+    untested = found.value - temperatures[-1].value if len(lengths) == 2 else 0.0
+    return Measured(found.value, float(np.linalg.norm([found.error, (more.value - less.value) / 2, untested])))
 
 
 def latent_heat(curves, near, width):

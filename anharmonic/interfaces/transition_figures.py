@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from anharmonic.analysis.collapse import near_transition
 from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.interfaces.style import BAND, COLOURS, INK, MUTED, PAGE, figure
 
@@ -92,12 +93,15 @@ def _draw_collapse(axes, by_size, name, transition):
         axes.set_axis_off()
         return
     place, exponent = collapse["temperature_K"]["value"], collapse["inverse_nu"]["value"]
+    shown = []
     for colour, (n, c) in zip(COLOURS, sorted(by_size.items()), strict=False):
         value, *left_out = c.at_samples(f"cumulant {name}")
         error = jackknife_error(left_out)
         x = (c.sampled / place - 1) * np.cbrt(n) ** exponent
         face = colour if n in collapse["n_cells"] else "none"
         axes.errorbar(x, value, error, fmt="o", ms=3, lw=0.7, color=colour, mfc=face, mew=0.7)
+        shown.extend(x[near_transition(value)])
+    axes.set_xlim(1.15 * min(shown), 1.15 * max(shown))
     axes.set_ylim(-0.15, 1.05)
     axes.set_xlabel(f"$(T/T_c - 1)\\,L^{{1/\\nu}}$ with $1/\\nu$ = {exponent:.2f}")
     axes.set_ylabel("Cumulant")

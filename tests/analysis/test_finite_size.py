@@ -116,6 +116,8 @@ def test_scatter_of_peaks_is_an_error():
     doubtful = extrapolated(lengths, points, Measured(3.0, 0.5))
     assert doubtful.value == right.value
     assert doubtful.error == pytest.approx(np.hypot(right.error, (steeper - flatter) / 2))
+    two = extrapolated(lengths[:2], points[:2], three)
+    assert two.value == pytest.approx(260.0) and two.error > abs(points[1].value - 260.0)
 
 
 def test_crossings_do_not_move(repetitions):
