@@ -29,7 +29,10 @@ LARGEST = 1600
 """Samples of one temperature that are used; longer series are thinned evenly."""
 
 STEPS = 150
-"""Points of the temperature grid, at most 1 K apart in any case."""
+"""Points of the temperature grid, at most `FINEST` apart in any case."""
+
+FINEST = 1.0
+"""Temperatures (K) that near are one."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,8 @@ class Curves:
         return float(self.temperatures[0]), float(self.temperatures[-1])
 
     def resolution(self, temperature):
-        """Half the widest gap (K) that a temperature lies in or at the end of; 0 where there is none."""
-        inside = (self.gaps[:, 0] <= temperature) & (temperature <= self.gaps[:, 1])
+        """Half the widest gap (K) with a temperature in it, or within `FINEST` of its ends; 0 where there is none."""
+        inside = (self.gaps[:, 0] - FINEST <= temperature) & (temperature <= self.gaps[:, 1] + FINEST)
         return 0.5 * float(np.diff(self.gaps, axis=1)[inside].max(initial=0.0))
 
     def __getitem__(self, name):
@@ -140,9 +143,9 @@ def curves(states, n_cells, temperatures=None):
 
 
 def fine_grid(temperatures):
-    """Temperatures (K) from the lowest to the highest, at most 1 K apart, the given ones (rising) among them."""
+    """Temperatures (K) from the lowest to the highest, at most `FINEST` apart, the given ones (rising) among them."""
     parts = [
-        np.linspace(a, b, 1 + max(int(np.ceil(b - a)), STEPS // len(temperatures)))[:-1]
+        np.linspace(a, b, 1 + max(int(np.ceil((b - a) / FINEST)), STEPS // len(temperatures)))[:-1]
         for a, b in zip(temperatures[:-1], temperatures[1:], strict=True)
     ]
     return np.concatenate([*parts, temperatures[-1:]])

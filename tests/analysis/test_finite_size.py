@@ -198,6 +198,7 @@ def test_gaps_widen_errors():
     hard = [State(x, rng.gamma(1000, BOLTZMANN * x, 400), {"m": rng.normal(0, 1, (400, 1)) + (x < 280)}) for x in t]
     found = curves(hard, 64)
     assert len(found.gaps) == 4 and found.resolution(260.0) == 25.0
+    assert found.resolution(400.5) == 25.0 and found.resolution(402.0) == 0.0
     with pytest.raises(AnharmonicError, match="samples at 300 K"):
         curves([State(300.0, np.zeros(3), {}), *hard], 64)
     with pytest.raises(AnharmonicError, match="two temperatures"):
