@@ -28,6 +28,9 @@ FEWEST = 3
 POINTS = 81, 18
 """Of the grid of temperatures and exponents on which the posterior is summed up."""
 
+MIDDLE = 0.5
+"""What the curve is drawn to where nothing is known of it."""
+
 STARTS = 4
 """Temperatures, and half as many exponents, from which the most likely ones are looked for."""
 
@@ -71,7 +74,8 @@ def collapse(by_size, name):
     -------
     Collapse
         `NONE` with fewer than `FEWEST` supercells that have `FEWEST` temperatures near the transition, where cumulants
-        are neither 0 nor 1, and where the transition is not within the temperatures.
+        are neither 0 nor 1, where the transition is not within the temperatures, and where all meet only in the
+        disordered crystal, near 0, or in the ordered one.
     """
     points = _points(by_size, name)
     if points is None:
@@ -79,7 +83,8 @@ def collapse(by_size, name):
     best = min((_climb(points, start) for start in _starts()), key=lambda found: found.fun)
     posterior, noise = _posterior(points, best.x[2:]), _jackknife(points, best.x)
     wider = [max(pair, key=lambda m: m.error) for pair in zip(posterior, noise, strict=True)]
-    return Collapse(*wider, float(np.exp(best.x[4]))) if posterior[0].is_known else NONE
+    is_found = posterior[0].is_known and FADED < abs(_at_transition(points, best.x)) < 1 - FADED
+    return Collapse(*wider, float(np.exp(best.x[4]))) if is_found else NONE
 
 
 def settled(by_size, name):
@@ -230,13 +235,25 @@ def _log_likelihood(points, cumulants, parameters):
     The parameters are the place of the transition within the span, the exponent, and the logarithms of height, width
     and scatter.
     """
-    height, width, scatter = np.exp(parameters[2:])
     x = points.scaled(*parameters[:2])
-    covariance = height**2 * np.exp(-0.5 * ((x[:, None] - x) / width) ** 2)
-    covariance[np.diag_indices_from(covariance)] += points.errors**2 + scatter**2
+    covariance = _kernel(x, x, parameters[2:])
+    covariance[np.diag_indices_from(covariance)] += points.errors**2 + np.exp(2 * parameters[4])
     try:
         factor = cholesky(covariance, lower=True)
     except LinAlgError:
         return -np.inf
-    y = cumulants - 0.5
+    y = cumulants - MIDDLE
     return -0.5 * y @ cho_solve((factor, True), y) - np.log(np.diag(factor)).sum()
+
+
+def _at_transition(points, parameters):
+    """The cumulant of the curve at the transition."""
+    x = points.scaled(*parameters[:2])
+    covariance = _kernel(x, x, parameters[2:]) + np.diag(points.errors**2 + np.exp(2 * parameters[4]))
+    weights = np.linalg.solve(covariance, points.cumulants[0] - MIDDLE)
+    return float(MIDDLE + _kernel(np.zeros(1), x, parameters[2:])[0] @ weights)
+
+
+def _kernel(x, y, shape):
+    """Covariance (n, m) of the curve at scaled temperatures x (n,) and y (m,)."""
+    return np.exp(2 * shape[0] - 0.5 * ((x[:, None] - y) / np.exp(shape[1])) ** 2)
