@@ -81,10 +81,12 @@ def collapse(by_size, name):
     if points is None:
         return NONE
     best = min((_climb(points, start) for start in _starts()), key=lambda found: found.fun)
-    posterior, noise = _posterior(points, best.x[2:]), _jackknife(points, best.x)
-    wider = [max(pair, key=lambda m: m.error) for pair in zip(posterior, noise, strict=True)]
-    is_found = posterior[0].is_known and FADED < abs(_at_transition(points, best.x)) < 1 - FADED
-    return Collapse(*wider, float(np.exp(best.x[4]))) if is_found else NONE
+    posterior = _posterior(points, best.x[2:])
+    if not (posterior[0].is_known and FADED < abs(_at_transition(points, best.x)) < 1 - FADED):
+        return NONE
+    pairs = zip(posterior, _jackknife(points, best.x), strict=True)
+    wider = [max(pair, key=lambda m: m.error) for pair in pairs]
+    return Collapse(*wider, float(np.exp(best.x[4])))
 
 
 def settled(by_size, name):
@@ -235,11 +237,8 @@ def _log_likelihood(points, cumulants, parameters):
     The parameters are the place of the transition within the span, the exponent, and the logarithms of height, width
     and scatter.
     """
-    x = points.scaled(*parameters[:2])
-    covariance = _kernel(x, x, parameters[2:])
-    covariance[np.diag_indices_from(covariance)] += points.errors**2 + np.exp(2 * parameters[4])
     try:
-        factor = cholesky(covariance, lower=True)
+        factor = cholesky(_covariance(points, parameters), lower=True)
     except LinAlgError:
         return -np.inf
     y = cumulants - MIDDLE
@@ -248,10 +247,17 @@ def _log_likelihood(points, cumulants, parameters):
 
 def _at_transition(points, parameters):
     """The cumulant of the curve at the transition."""
+    weights = np.linalg.solve(_covariance(points, parameters), points.cumulants[0] - MIDDLE)
     x = points.scaled(*parameters[:2])
-    covariance = _kernel(x, x, parameters[2:]) + np.diag(points.errors**2 + np.exp(2 * parameters[4]))
-    weights = np.linalg.solve(covariance, points.cumulants[0] - MIDDLE)
     return float(MIDDLE + _kernel(np.zeros(1), x, parameters[2:])[0] @ weights)
+
+
+def _covariance(points, parameters):
+    """Covariance (n, n) of the cumulants: of the curve, of their errors and of their scatter about it."""
+    x = points.scaled(*parameters[:2])
+    covariance = _kernel(x, x, parameters[2:])
+    covariance[np.diag_indices_from(covariance)] += points.errors**2 + np.exp(2 * parameters[4])
+    return covariance
 
 
 def _kernel(x, y, shape):

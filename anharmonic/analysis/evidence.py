@@ -1,6 +1,7 @@
 """What curves of several supercells say about one transition: all routes to its temperature, and the best of them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -60,23 +61,23 @@ class Evidence:
         """The collapse that counts; None if there is none."""
         return self.collapses.get(self.chosen)
 
-    @property
+    @cached_property
     def growth(self):
         """Exponent with which the susceptibility's peak grows with length (`Measured`)."""
         return growth(np.cbrt(self.sizes), [height for _, height in self.peaks.values()])
 
-    @property
+    @cached_property
     def lowest(self):
         """Smallest cumulant of the largest supercell (`Measured`)."""
         largest = self.by_size[self.sizes[-1]]
         return measured(lambda v: float(v.min()), largest.values[f"cumulant {self.name}"])
 
-    @property
+    @cached_property
     def kind(self):
         """``"first-order"``, ``"continuous"`` or ``"undecided"``."""
         return order_of(self.growth if len(self.sizes) > 2 else UNKNOWN, self.lowest)
 
-    @property
+    @cached_property
     def limit(self):
         """Where susceptibilities of the infinite crystal peak (K).
 
