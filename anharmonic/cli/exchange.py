@@ -37,8 +37,8 @@ SwapEvery = Annotated[
 Batch = Annotated[
     int | None,
     typer.Option(
-        "--batch", metavar="N", rich_help_panel=opt.SAMPLING, show_default="all",
-        help="Replicas computed together, a divisor of their number; fewer need less memory.",
+        "--batch", metavar="N", rich_help_panel=opt.SAMPLING, show_default="1 on CPUs, all on GPUs",
+        help="Replicas computed together, a divisor of their number: one after another is faster on CPUs.",
     ),
 ]  # fmt: skip
 Out = Annotated[Path, opt.out_option("run.h5, summary.json and exchange.png")]
@@ -96,7 +96,7 @@ def exchange(
         opt.refuse({"--pressure": pressure}, "--stress, which includes the pressure")
     wanted, load = _replicas(temperatures, replicas, pressure)
     folder = opt.output_folder(out)
-    prepare_compiler()
+    prepare_compiler(cells)
     with sampling(folder, quiet) as control:
         result = run_exchange(
             potential, cells, wanted, file=folder / "run.h5", max_extrapolation=max_extrapolation, **control, **load,

@@ -91,19 +91,19 @@ class ReplicaExchange(eqx.Module):
 
     @classmethod
     def create(cls, sampler, n_replicas, stride=20, batch=None):
-        """Copies of `sampler`; all are computed together unless `batch` is given.
+        """Copies of `sampler`; unless `batch` is given, one is computed after another on CPUs, all together elsewhere.
 
-        Together is faster than one by one on CPUs, too: 1.3 times as many atom steps a second
-        for 8 replicas of 320 atoms, as many for 8 of 2,560. Smaller batches save memory.
+        One after another stays in a core's cache (benchmarks/replica_batches.py).
 
         Raises
         ------
         AnharmonicError
             If there is nothing to exchange, or never, or the batches are not equal.
         """
-        batch = n_replicas if batch is None else batch
         if n_replicas < 2:
             raise AnharmonicError(f"replica exchange takes at least 2 replicas, found {n_replicas}")
+        if batch is None:
+            batch = 1 if jax.default_backend() == "cpu" else n_replicas
         if stride < 1:
             raise AnharmonicError(f"swaps are tried every 1 or more steps, found {stride}")
         if batch < 1 or n_replicas % batch:

@@ -28,7 +28,7 @@ class ExchangePlan(ChunkedPlan):
     swap_stride : int
         MD steps or MC passes between attempts to swap.
     batch : int, optional
-        Replicas that are computed together; all by default.
+        Replicas that are computed together; by default as of `ReplicaExchange.create`.
     """
 
     supercell: tuple

@@ -65,8 +65,8 @@ def integrate(
     }  # fmt: skip
     wanted = [IntegrationOptions(temperature=t, **shared) for t in opt.temperatures_of(temperature)]
     cells = opt.supercell_of(supercell, matrix, required=False)
+    prepare_compiler(cells)
     model = load(potential)
-    prepare_compiler()
     start = own.beginning(model, cells, phase, structure)
     folder = opt.output_folder(out)
     record = partial(integration_record, model, start)

@@ -86,8 +86,8 @@ def landau(
     cells = opt.supercell_of(supercell, matrix, required=False)
     unbiased = samples_of_run(compare) if compare else None
     beside = {options: unbiased_free_energy(unbiased, options) for options in wanted} if compare else {}
+    prepare_compiler(cells)
     model = load(potential)
-    prepare_compiler()
     start = own.beginning(model, cells, phase, structure)
     folder = opt.output_folder(out)
 
