@@ -421,9 +421,9 @@ class Shaking(Still):
 
 
 def test_batches_and_starts_agree():
-    """In batches or all at once, from one configuration or from one for each: the same trajectories."""
+    """One by one, in batches or all at once, from one configuration or one for each: the same trajectories."""
     model, ends = Spring(), []
-    for batch, copies in ((None, ()), (2, (4,))):
+    for batch, copies in ((None, ()), (1, ()), (2, (4,)), (4, ())):
         exchange = ReplicaExchange.create(Shaking(), 4, stride=3, batch=batch)
         start = jnp.zeros((*copies, 1, 3, 1)), jnp.broadcast_to(jnp.eye(3), (*copies, 3, 3))
         state = jax.jit(exchange.init)(jax.random.key(0), *start, FOUR, model)
@@ -431,8 +431,9 @@ def test_batches_and_starts_agree():
         for k in range(30):
             state = step(jax.random.key(k), state, FOUR, model)
         ends.append(state)
-    np.testing.assert_array_equal(ends[1].walker, ends[0].walker)
-    np.testing.assert_allclose(ends[1].displacements, ends[0].displacements, rtol=1e-5)
+    for end in ends[1:]:
+        np.testing.assert_array_equal(end.walker, ends[0].walker)
+        np.testing.assert_allclose(end.displacements, ends[0].displacements, rtol=1e-5)
     assert abs(ends[0].displacements).max() > 0.05
     assert (ends[0].walker != np.arange(4)).any()
 
