@@ -32,10 +32,10 @@ def doubts_of(run, record, energy, alignment):
     step, unit = run.axis
     found, length = [], record["n_samples"] * step
     if bool(energy.is_short):
+        memory = _time(2 * float(energy.correlation_time) * step, unit)
         found.append(
-            f"the energy keeps its value for {2 * float(energy.correlation_time) * step:.3g} {unit} and the run holds "
-            f"only {float(energy.n_effective):.0f} independent ones in {length:.3g} {unit}: run {needed(energy)} times "
-            "as long"
+            f"the energy keeps its value for {memory} and the run holds only {float(energy.n_effective):.0f} "
+            f"independent ones in {_time(length, unit)}: run {needed(energy)} times as long"
         )
     if record.get("doubtful"):
         found.append("a longer run may change the name of the phase: its tilts move too slowly for this one")
@@ -43,8 +43,8 @@ def doubts_of(run, record, energy, alignment):
         found += _turning(alignment, length, unit)
     if record["n_discarded"] > 0.25 * (record["n_samples"] + record["n_discarded"]):
         found.append(
-            f"the first {record['n_discarded'] * step:.3g} {unit} of the production were not yet in equilibrium and do "
-            "not count: equilibrate longer"
+            f"the first {_time(record['n_discarded'] * step, unit)} of the production were not yet in equilibrium and "
+            "do not count: equilibrate longer"
         )
     if record.get("elastic_constants_short"):
         found.append("the cell moves too slowly for this run to know its elastic constants: their errors are too small")
@@ -65,9 +65,14 @@ def _turning(alignment, length, unit):
         return []
     times = {1: "once", 2: "twice"}.get(turns, f"{turns} times")
     return [
-        f"the tilts turned {times} in {length:.3g} {unit}: averages are taken within one domain; for averages over all "
-        f"domains run {math.ceil(TURNS / turns)} times as long"
+        f"the tilts turned {times} in {_time(length, unit)}: averages are taken within one domain; for averages over "
+        f"all domains run {math.ceil(TURNS / turns)} times as long"
     ]
+
+
+def _time(number, unit):
+    """A time with its unit, in three digits; no powers of ten below a million."""
+    return f"{float(f'{number:.3g}'):g} {unit}"
 
 
 def needed(found):

@@ -38,6 +38,8 @@ def test_turning_tilts():
     """Few turns are said with how much longer to run; none and many are not."""
     (text,) = doubts_of(RUN, RECORD, CALM, turned(1))
     assert "turned once in 80 ps" in text and "run 10 times as long" in text
+    (text,) = doubts_of(RUN, RECORD | {"n_samples": 10000}, CALM, turned(1))
+    assert "turned once in 1000 ps" in text
     (text,) = doubts_of(RUN, RECORD, CALM, turned(4))
     assert "turned 4 times" in text and "run 3 times as long" in text
     for times in (0, 10):
