@@ -41,7 +41,7 @@ SHORT = {
 }
 """What the default tests replace in each page; a change that a page no longer has fails."""
 
-COSTLY = ("from-vasp", "your-own-crystal")
+COSTLY = ("first-sweep", "from-vasp", "your-own-crystal")
 """Pages that cost more than the usual tests can spare even so."""
 
 STOPS = {"screening-to-potential": "## Forces"}

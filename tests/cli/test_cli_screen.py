@@ -301,9 +301,13 @@ def test_generate_by_substitution(tmp_path, monkeypatch, call):
     monkeypatch.chdir(tmp_path)
     write_oxides("all.jsonl")
     Path("known.jsonl").write_text("".join(Path("all.jsonl").read_text().splitlines(keepends=True)[:4]))
-    options = "--substitute", "all.jsonl", "--known", "known.jsonl", "--element", "X=O", "--proposals", 40, "--n", 3
+    write_oxides(
+        "more.jsonl", ({"id": "bare", "e_form_eV_atom": None}, {"id": "ATiTi3", "symbols": ["Sr"] + 4 * ["Ti"]})
+    )
+    options = "--substitute", "more.jsonl", "--known", "known.jsonl", "--element", "X=O", "--proposals", 40, "--n", 3
     done = call("screen", "generate", *options, "--out", "one")
     assert done.code == 0 and "generated" in done.out, done
+    assert "2 of 17 structures are no parents" in done.err, done.err
     rows = list(csv.DictReader((tmp_path / "one" / "candidates.csv").open()))
     passed = [row for row in rows if row["passed"] == "yes"]
     assert len(rows) <= 40 and all(row["x"] == "O" for row in rows) and all(row["parents"] for row in rows)

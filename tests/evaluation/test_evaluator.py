@@ -124,6 +124,9 @@ def test_single_precision_of_the_shipped_potential():
     assert largest_error(found, expected) < 2e-6
 
 
+@pytest.mark.parametrize(
+    "potential", ["polynomial", "dipoles", "cluster", pytest.param("site", marks=pytest.mark.slow)], indirect=True
+)
 def test_energy_alone_and_extrapolation(potential):
     state = distorted(potential.crystal, np.diag([1, 2, 3]), 8, strain=0.02, displacement=0.08)
     ranged = replace(potential, domain=builders.simple_domain(potential.basis))

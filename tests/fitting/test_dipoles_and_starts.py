@@ -90,7 +90,8 @@ def test_a_strong_ridge_keeps_the_start(cheap, dipolar, labels):
     np.testing.assert_allclose(kept.evaluate(state)["forces"], expected, atol=1e-6 * abs(expected).max())
 
 
-@pytest.mark.parametrize("model", ["polynomial", pytest.param("cluster", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["polynomial", "cluster"])
 def test_few_labels_tune_a_start(cspbbr3, model):
     """Three frames of labels like those of a known potential do better with it than alone; zeros of energy differ."""
     basis = ah.ClusterBasis(cspbbr3, pairs=3, triplets=["Pb-Br-Pb"], order=3)

@@ -113,13 +113,18 @@ def _proposed(folder, count, method, target, allowed, seed, progress):
 
 def _substituted(files, count, allowed, seed, progress):
     """Proposals by random substitution."""
+    from anharmonic.cli.terminal import say
     from anharmonic.screening.generator.substitution import Known, substitute
     from anharmonic.screening.reading import read_entries
 
-    entries = [entry for entry in read_entries(files)[0] if opt.ENERGY in entry.properties]
+    read, unread = read_entries(files)
+    opt.complain(unread, len(read))
+    entries = [entry for entry in read if opt.ENERGY in entry.properties]
     if not entries:
         raise AnharmonicError(f"no structure of {', '.join(map(str, files))} has a formation energy {opt.ENERGY}")
     known = Known.of(entries, [entry.properties[opt.ENERGY] for entry in entries])
+    if others := len(read) - len(known.entries):
+        say(f"{others} of {len(read)} structures are no parents: no compounds ABX3, or without {opt.ENERGY}")
     return substitute(known, count, allowed, seed, on_progress=progress)
 
 
