@@ -66,6 +66,7 @@ def test_cumulants_fall_on_one_curve(repetitions):
     assert not collapse(few, "m").temperature.is_known and settled(few, "m") == ((), {})
 
 
+@pytest.mark.slow
 def test_supercells_that_miss_the_curve_are_left_out():
     """The smallest, 25 K off, is; where all are right, all four are used but for the twentieth case of two errors."""
     sizes = 27, 64, 216, 512

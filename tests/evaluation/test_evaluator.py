@@ -125,7 +125,9 @@ def test_single_precision_of_the_shipped_potential():
 
 
 @pytest.mark.parametrize(
-    "potential", ["polynomial", "dipoles", "cluster", pytest.param("site", marks=pytest.mark.slow)], indirect=True
+    "potential",
+    ["polynomial", "dipoles", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cluster", "site"))],
+    indirect=True,
 )
 def test_energy_alone_and_extrapolation(potential):
     state = distorted(potential.crystal, np.diag([1, 2, 3]), 8, strain=0.02, displacement=0.08)

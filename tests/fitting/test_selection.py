@@ -161,6 +161,7 @@ def test_folds_see_nothing_of_what_they_hold_out(model, dataset, labels_file, tm
     assert rows[0][1]["validation"] != rows[1][1]["validation"]
 
 
+@pytest.mark.slow
 def test_energies_alone(dataset, labels_file, tmp_path):
     """Without weights of forces and stresses nothing of them is kept; energies are those of the whole design."""
     alone = "weights = { energy = 0.1 }", "weights = { energy = 0.1, forces = 0.0, stress = 0.0 }"

@@ -62,6 +62,7 @@ def predicted(potential, configuration):
     return np.concatenate([[found["energy"]], found["forces"].ravel(), found["stress"].ravel()])
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_of_a_training(basis):
     """Normal equations, and the loss of device batches in which two shapes of four cells stand together.
 

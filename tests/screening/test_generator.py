@@ -237,6 +237,7 @@ def test_errors_of_energies():
     assert found["f1"] == pytest.approx(0.5) and found["roc"] == pytest.approx(0.75)
 
 
+@pytest.mark.slow
 def test_the_classifier_agrees_with_the_energy_and_learns_nothing_of_it():
     """Stable is an energy at or below the threshold; the head gives the doubt and leaves energies alone."""
     images, energies, _ = compounds()
