@@ -130,6 +130,7 @@ class Together:
                 Event(name, client=self.client).set()
             for future in ready:
                 outcome, stopped_at = _outcome(future, left.pop(future))
+                future.release()  # else the task is done again if the worker dies that keeps its result
                 steps += stopped_at or 0
                 if stopped_at is None:
                     yield outcome

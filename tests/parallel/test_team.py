@@ -38,6 +38,13 @@ def dies(item, report, stop):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def once(item, report, stop):
+    """Writes a line each time it is done, and tells by which process."""
+    with open(item, "a") as file:
+        file.write("done\n")
+    return os.getpid()
+
+
 @pytest.fixture(scope="module")
 def crew():
     """Two processes of this machine."""
@@ -76,6 +83,17 @@ def test_a_stop_reaches_all_workers(crew):
 def test_tasks_of_a_dead_worker_go_to_another(crew, tmp_path):
     found = list(crew.run(dies, [tmp_path / "one", tmp_path / "two"]))
     assert [o.result for o in found] == ["alive", "alive"]
+
+
+def test_what_was_taken_is_not_done_again(crew, tmp_path):
+    """A worker that dies after its result was given out takes nothing with it."""
+    file = tmp_path / "times"
+    for outcome in crew.run(once, [file]):
+        times = file.read_text()
+        os.kill(outcome.result, signal.SIGKILL)
+        time.sleep(2)
+        crew.client.wait_for_workers(2)
+        assert file.read_text() == times
 
 
 def test_a_scheduler_elsewhere_with_workers_that_join_later(tmp_path):
