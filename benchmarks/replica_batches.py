@@ -5,13 +5,10 @@
 Each row is a process of its own; the batches take turns. Rates are of CPU time, after compiling.
 """
 
-import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
+
+from turns import ONE_THREAD, in_turn, start
 
 ROWS = (
     ("md", 2, 16, 20000), ("md", 4, 16, 3000), ("md", 8, 8, 600), ("mc", 4, 16, 400),
@@ -36,14 +33,7 @@ def child(method, cells, replicas, steps, batch):
     exchange("CsPbBr3", [cells] * 3, temperatures, production=steps, equilibration=steps // 10, method=method,
              batch=batch, on_chunk=on_chunk)  # fmt: skip
     (t0, s0), (t1, s1) = marks[len(marks) // 5], marks[-1]
-    print(json.dumps((s1 - s0) * ATOMS * cells**3 * replicas / (t1 - t0)))
-
-
-def measured(row, batch):
-    """What a process of its own says; it computes in one thread."""
-    words = [sys.executable, __file__, "--child", json.dumps((*row, batch))]
-    done = subprocess.run(words, env=os.environ | {"PJRT_NPROC": "1"}, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    return (s1 - s0) * ATOMS * cells**3 * replicas / (t1 - t0)
 
 
 def main(repeats):
@@ -51,18 +41,11 @@ def main(repeats):
     print("| method, atoms, replicas | one after another (atom steps per CPU second) | four at a time | all together |")
     print("| --- | --- | --- | --- |")
     for row in ROWS:
-        found = {batch: [] for batch in (1, 4, row[2])}
-        for _ in range(repeats):
-            for batch, rates in found.items():
-                rates.append(measured(row, batch))
+        found = in_turn(__file__, {batch: ((*row, batch), ONE_THREAD) for batch in (1, 4, row[2])}, repeats)
         single, *others = map(statistics.median, found.values())
         name = f"{row[0]}, {ATOMS * row[1] ** 3:,}, {row[2]}"
         print(f"| {name} | {single:.2e} | {' | '.join(f'{rate / single:.2f} x' for rate in others)} |", flush=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    child(*json.loads(options.child)) if options.child else main(options.repeats)
+    start(__doc__, child, main, repeats=2)

@@ -100,10 +100,10 @@ class ReplicaExchange(eqx.Module):
         AnharmonicError
             If there is nothing to exchange, or never, or the batches are not equal.
         """
-        if n_replicas < 2:
-            raise AnharmonicError(f"replica exchange takes at least 2 replicas, found {n_replicas}")
         if batch is None:
             batch = 1 if jax.default_backend() == "cpu" else n_replicas
+        if n_replicas < 2:
+            raise AnharmonicError(f"replica exchange takes at least 2 replicas, found {n_replicas}")
         if stride < 1:
             raise AnharmonicError(f"swaps are tried every 1 or more steps, found {stride}")
         if batch < 1 or n_replicas % batch:

@@ -64,18 +64,16 @@ def candidates(
     that pass are written as CIF files, the best first: nearest to the target energy, or lowest.
     """
     from anharmonic.cli.screen.results import known_compounds, stages, tables, write
-    from anharmonic.cli.terminal import counting, show
+    from anharmonic.cli.terminal import show
     from anharmonic.screening.candidates.funnel import funnel
     from anharmonic.screening.candidates.screen import screen
     from anharmonic.screening.candidates.settings import ScreenSettings
-    from anharmonic.screening.reading import read_entries
 
     settings = ScreenSettings(
         target_energy=target, energy_window=window, most_energy=most, most_distance=distance, rescale=rescale,
         warn=("factors",) if warn is None else tuple(warn), complete=complete,
     )  # fmt: skip
-    with counting("reading", quiet) as progress:
-        entries, unread = read_entries(files, progress)
+    entries, unread = opt.read(files, quiet)
     opt.complain(unread, len(entries))
     compounds = known_compounds(known, quiet)
     folder = output_folder(out)

@@ -37,14 +37,12 @@ def fingerprint(
     from anharmonic.cli.terminal import counting, show, table
     from anharmonic.interfaces.screening_figures import draw_fingerprint
     from anharmonic.screening.hirshfeld.fingerprint import FingerprintSettings, fingerprints
-    from anharmonic.screening.reading import read_entries
 
     presets = {"oxides": FingerprintSettings, "halides": FingerprintSettings.halides}
     if preset not in presets:
         raise AnharmonicError(f"presets are {', '.join(presets)}; found {preset!r}")
     settings, folder = presets[preset](order=order), output_folder(out)
-    with counting("reading", quiet) as progress:
-        entries, unread = read_entries(files, progress)
+    entries, unread = opt.read(files, quiet)
     with counting("surfaces", quiet) as progress:
         found, refused = fingerprints(entries, settings, progress)
     opt.complain((*unread, *refused), len(found))

@@ -40,12 +40,10 @@ def formation_energy(
     from anharmonic.interfaces.screening_figures import draw_energies
     from anharmonic.screening.formation.compounds import compounds
     from anharmonic.screening.formation.predictor import FormationPredictor, shipped
-    from anharmonic.screening.reading import read_entries
 
     folder = output_folder(out)
     model = FormationPredictor.load(predictor) if predictor else shipped()
-    with counting("reading", quiet) as progress:
-        entries, unread = read_entries(files, progress)
+    entries, unread = opt.read(files, quiet)
     with counting("surfaces", quiet) as progress:
         described, _, refused = compounds(entries, on_batch=progress)
     opt.complain((*unread, *refused), len(described))

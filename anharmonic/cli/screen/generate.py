@@ -75,14 +75,16 @@ def generate(
     from anharmonic.screening.candidates.funnel import funnel
     from anharmonic.screening.candidates.screen import screen
     from anharmonic.screening.candidates.settings import ScreenSettings
+    from anharmonic.screening.generator.substitution import substitute as propose_from
 
     settings = ScreenSettings(target_energy=target, rescale=True, warn=("factors", *(warn or ())))
     allowed, count = _elements(elements or []), proposals or PER_WANTED * number
     compounds = known_compounds(known or [_part(trained, "known.h5")], quiet)
+    parents = _parents(substitute, quiet) if substitute else None
     folder = output_folder(out)
     with counting("proposals", quiet) as progress:
         if substitute:
-            made = _substituted(substitute, count, allowed, seed, progress)
+            made = propose_from(parents, count, allowed, seed, on_progress=progress)
         else:
             made = _proposed(trained, count, method, target, allowed, seed, progress)
     entries = [_entry(one) for one in made if one.valid]
@@ -111,13 +113,12 @@ def _proposed(folder, count, method, target, allowed, seed, progress):
     return propose(generator, space, count, method, target, allowed, seed, on_progress=progress)
 
 
-def _substituted(files, count, allowed, seed, progress):
-    """Proposals by random substitution."""
+def _parents(files, quiet):
+    """Known compounds whose elements are exchanged; says what was left out."""
     from anharmonic.cli.terminal import say
-    from anharmonic.screening.generator.substitution import Known, substitute
-    from anharmonic.screening.reading import read_entries
+    from anharmonic.screening.generator.substitution import Known
 
-    read, unread = read_entries(files)
+    read, unread = opt.read(files, quiet, text="parents")
     opt.complain(unread, len(read))
     entries = [entry for entry in read if opt.ENERGY in entry.properties]
     if not entries:
@@ -125,7 +126,7 @@ def _substituted(files, count, allowed, seed, progress):
     known = Known.of(entries, [entry.properties[opt.ENERGY] for entry in entries])
     if others := len(read) - len(known.entries):
         say(f"{others} of {len(read)} structures are no parents: no compounds ABX3, or without {opt.ENERGY}")
-    return substitute(known, count, allowed, seed, on_progress=progress)
+    return known
 
 
 def _part(folder, name):

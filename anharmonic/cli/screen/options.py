@@ -29,6 +29,24 @@ CompositionWeight = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
+def read(files, quiet, properties=None, text="reading"):
+    """The structures of files and folders, with the properties of a CSV file if there is one; and what was refused.
+
+    Raises
+    ------
+    AnharmonicError
+        If there is nothing at a path, or the properties are not as `with_properties` takes them.
+    """
+    from anharmonic.cli.terminal import counting
+    from anharmonic.screening.reading import read_entries
+
+    with counting(text, quiet) as progress:
+        entries, unread = read_entries(files, progress)
+    if properties:
+        entries = with_properties(entries, properties, {r.name for r in unread})
+    return entries, unread
+
+
 def described(files, settings, quiet, properties=None):
     """The library of the crystals in files and folders, and the first of them; complains about those refused.
 
@@ -40,11 +58,9 @@ def described(files, settings, quiet, properties=None):
     from dataclasses import replace
 
     from anharmonic.cli.terminal import counting
-    from anharmonic.screening import describe, read_entries
+    from anharmonic.screening import describe
 
-    with counting("reading", quiet) as progress:
-        entries, unread = read_entries(files, progress)
-    entries = with_properties(entries, properties, {r.name for r in unread}) if properties else entries
+    entries, unread = read(files, quiet, properties)
     with counting("describing", quiet) as progress:
         library = describe(entries, settings, progress)
     library = replace(library, refused=(*unread, *library.refused))

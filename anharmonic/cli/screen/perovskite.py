@@ -44,13 +44,11 @@ def perovskite(
     from anharmonic.cli.terminal import counting, show, table
     from anharmonic.screening.perovskites.geometry import geometries
     from anharmonic.screening.perovskites.radii import KINDS
-    from anharmonic.screening.reading import read_entries
 
     if kind not in KINDS:
         raise AnharmonicError(f"radii are {' or '.join(KINDS)}; found {kind!r}")
     folder = output_folder(out)
-    with counting("reading", quiet) as progress:
-        entries, unread = read_entries(files, progress)
+    entries, unread = opt.read(files, quiet)
     with counting("geometry", quiet) as progress:
         found, refused = geometries(entries, coordination, kind, progress)
     opt.complain((*unread, *refused), len(found))

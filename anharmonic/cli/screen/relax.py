@@ -80,7 +80,7 @@ def relax(
     from anharmonic.screening.relaxation.many import with_formation
 
     folder = output_folder(out)
-    entries, unread = _read(files, properties, quiet)
+    entries, unread = opt.read(files, quiet, properties)
     if inputs:
         return _write_inputs(entries, inputs, folder)
     rivals = read_competing(competing) if competing else []
@@ -115,7 +115,7 @@ def _known(files, prop, quiet):
     """Known compounds to align energies with."""
     from anharmonic.errors import AnharmonicError
 
-    entries = _read(files, None, quiet)[0] if files else []
+    entries = opt.read(files, quiet)[0] if files else []
     if files and not any(prop in e.properties for e in entries):
         raise AnharmonicError("--align takes compounds that have the property of --predicted; none has it")
     return entries
@@ -148,24 +148,12 @@ def _relaxing(quiet):
         yield tell
 
 
-def _read(files, properties, quiet):
-    """The structures and what could not be read."""
-    from anharmonic.cli.terminal import counting
-    from anharmonic.screening import read_entries
-
-    with counting("reading", quiet) as progress:
-        entries, unread = read_entries(files, progress)
-    if properties:
-        entries = opt.with_properties(entries, properties, {r.name for r in unread})
-    return entries, unread
-
-
 def _elements(files, quiet):
     """Given crystals of elements, by symbol."""
     from anharmonic.errors import AnharmonicError
 
     found = {}
-    for entry in _read(files, None, quiet)[0] if files else ():
+    for entry in opt.read(files, quiet)[0] if files else ():
         symbols = set(entry.atoms.get_chemical_symbols())
         if len(symbols) > 1:
             raise AnharmonicError(f"a reference is a crystal of one element; {entry.name} is {entry.formula}")

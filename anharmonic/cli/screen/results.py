@@ -79,18 +79,15 @@ def known_compounds(paths, quiet):
     """The known compounds, or None."""
     import h5py
 
-    from anharmonic.cli.terminal import counting
     from anharmonic.screening import Library
     from anharmonic.screening.candidates.novelty import Known
-    from anharmonic.screening.reading import read_entries
 
     if not paths:
         return None
     described = [path for path in paths if path.is_file() and h5py.is_hdf5(path)]
     entries, unread = [], []
     if len(described) < len(paths):
-        with counting("known", quiet) as progress:
-            entries, unread = read_entries([path for path in paths if path not in described], progress)
+        entries, unread = opt.read([path for path in paths if path not in described], quiet, text="known")
         opt.complain(unread, len(entries))
     return Known(tuple(entries), tuple(Library.load(path) for path in described))
 

@@ -109,10 +109,8 @@ def _read(files, energy, reading, quiet):
 
     from anharmonic.cli.terminal import counting, say
     from anharmonic.screening.generator.descriptor import encode_all
-    from anharmonic.screening.reading import read_entries
 
-    with counting("reading", quiet) as progress:
-        entries, unread = read_entries(files, progress)
+    entries, unread = opt.read(files, quiet)
     known = [entry for entry in entries if abs(entry.properties.get(energy, np.inf)) < LARGEST]
     if len(known) < len(entries):
         say(f"{len(entries) - len(known)} structures have no {energy} between -{LARGEST:g} and {LARGEST:g}")
