@@ -55,7 +55,8 @@ def read_entries(paths, on_file=None):
         try:
             taken, left = reader(file, name)
         except Exception as error:  # a file may be damaged in any way
-            taken, left = [], [Refused(str(file), f"not readable: {_text(error)}")]
+            kind = _suffix(file).lstrip(".") or file.name
+            taken, left = [], [Refused(str(file), f"not readable as {kind}: {_text(error)}")]
         if not taken and not left:
             left = [Refused(str(file), "the file holds no structure")]
         entries.extend(taken)
@@ -98,7 +99,7 @@ def _suffix(path):
 
 
 def _text(error):
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200].removesuffix(":")
 
 
 def _read_structures(path, name):

@@ -73,8 +73,7 @@ def candidates(
         target_energy=target, energy_window=window, most_energy=most, most_distance=distance, rescale=rescale,
         warn=("factors",) if warn is None else tuple(warn), complete=complete,
     )  # fmt: skip
-    entries, unread = opt.read(files, quiet)
-    opt.complain(unread, len(entries))
+    entries, _ = opt.read(files, quiet)
     compounds = known_compounds(known, quiet)
     folder = output_folder(out)
     with stages(quiet) as progress:

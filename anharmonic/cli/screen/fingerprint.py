@@ -42,10 +42,10 @@ def fingerprint(
     if preset not in presets:
         raise AnharmonicError(f"presets are {', '.join(presets)}; found {preset!r}")
     settings, folder = presets[preset](order=order), output_folder(out)
-    entries, unread = opt.read(files, quiet)
+    entries, _ = opt.read(files, quiet)
     with counting("surfaces", quiet) as progress:
         found, refused = fingerprints(entries, settings, progress)
-    opt.complain((*unread, *refused), len(found))
+    opt.complain(refused, len(found))
     rows = [_row(entry, f) for entry, f in found]
     opt.write_csv(folder / "fingerprints.csv", rows)
     _save(folder / "fingerprints.h5", found, settings)

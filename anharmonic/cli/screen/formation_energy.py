@@ -43,10 +43,10 @@ def formation_energy(
 
     folder = output_folder(out)
     model = FormationPredictor.load(predictor) if predictor else shipped()
-    entries, unread = opt.read(files, quiet)
+    entries, _ = opt.read(files, quiet)
     with counting("surfaces", quiet) as progress:
         described, _, refused = compounds(entries, on_batch=progress)
-    opt.complain((*unread, *refused), len(described))
+    opt.complain(refused, len(described))
     with counting("energies", quiet) as progress:
         found = model.predict(described, neighbours, progress)
     opt.write_csv(folder / "formation-energy.csv", [_row(f) for f in found])

@@ -118,8 +118,7 @@ def _parents(files, quiet):
     from anharmonic.cli.terminal import say
     from anharmonic.screening.generator.substitution import Known
 
-    read, unread = opt.read(files, quiet, text="parents")
-    opt.complain(unread, len(read))
+    read, _ = opt.read(files, quiet, text="parents")
     entries = [entry for entry in read if opt.ENERGY in entry.properties]
     if not entries:
         raise AnharmonicError(f"no structure of {', '.join(map(str, files))} has a formation energy {opt.ENERGY}")

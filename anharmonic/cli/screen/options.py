@@ -30,25 +30,36 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
 def read(files, quiet, properties=None, text="reading"):
-    """The structures of files and folders, with the properties of a CSV file if there is one; and what was refused.
+    """The structures of files and folders, and what was refused, which it says.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    quiet : bool
+        No progress.
+    properties : Path, optional
+        CSV file with more properties.
+    text : str
+        Beside the bar.
 
     Raises
     ------
     AnharmonicError
-        If there is nothing at a path, or the properties are not as `with_properties` takes them.
+        If there is nothing at a path, nothing is left, or the properties are not as `with_properties` takes them.
     """
     from anharmonic.cli.terminal import counting
     from anharmonic.screening.reading import read_entries
 
     with counting(text, quiet) as progress:
         entries, unread = read_entries(files, progress)
+    complain(unread, len(entries))
     if properties:
         entries = with_properties(entries, properties, {r.name for r in unread})
     return entries, unread
 
 
 def described(files, settings, quiet, properties=None):
-    """The library of the crystals in files and folders, and the first of them; complains about those refused.
+    """The library of the crystals in files and folders, and the first of them; says which were refused.
 
     Raises
     ------
@@ -63,8 +74,8 @@ def described(files, settings, quiet, properties=None):
     entries, unread = read(files, quiet, properties)
     with counting("describing", quiet) as progress:
         library = describe(entries, settings, progress)
-    library = replace(library, refused=(*unread, *library.refused))
     complain(library.refused, len(library))
+    library = replace(library, refused=(*unread, *library.refused))
     refused = {r.name for r in library.refused}
     return library, next(entry for entry in entries if entry.name not in refused)
 
@@ -81,7 +92,7 @@ def complain(refused, kept):
 
     if not kept:
         reasons = "; ".join(f"{r.name}: {r.reason}" for r in refused[:5])
-        raise AnharmonicError(f"no structure could be described: {reasons}")
+        raise AnharmonicError(f"no structure is left: {reasons}")
     for one in refused:
         say(f"refused {one.name}: {one.reason}")
 

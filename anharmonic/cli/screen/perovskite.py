@@ -48,10 +48,10 @@ def perovskite(
     if kind not in KINDS:
         raise AnharmonicError(f"radii are {' or '.join(KINDS)}; found {kind!r}")
     folder = output_folder(out)
-    entries, unread = opt.read(files, quiet)
+    entries, _ = opt.read(files, quiet)
     with counting("geometry", quiet) as progress:
         found, refused = geometries(entries, coordination, kind, progress)
-    opt.complain((*unread, *refused), len(found))
+    opt.complain(refused, len(found))
     limits = _limits(found, coordination, kind)
     colour = _colour(found, colour)
     records = [_record(entry, g, limits, colour) for entry, g in found]

@@ -80,7 +80,7 @@ def relax(
     from anharmonic.screening.relaxation.many import with_formation
 
     folder = output_folder(out)
-    entries, unread = opt.read(files, quiet, properties)
+    entries, _ = opt.read(files, quiet, properties)
     if inputs:
         return _write_inputs(entries, inputs, folder)
     rivals = read_competing(competing) if competing else []
@@ -92,33 +92,39 @@ def relax(
     shared = workers_of(workers, scheduler), max(len(entries), len(known)), f"; what is done is in {folder}", quiet
     with helped(*shared) as (crew, stop):
         relaxed = partial(_relaxed, made, name, settings, crew, stop, quiet)
-        records, refused = relaxed(entries, folder)
-        opt.complain((*unread, *refused), len(records))
-        standards = relaxed(known, folder / "aligned")[0] if known else []
+        records = relaxed(entries, folder)
+        standards = relaxed(known, folder / "aligned") if known else []
     if formation:
         elements = References(folder / "elements.json", name, made(), _elements(references, quiet))
-        shifts = _shifts(known, predicted, with_formation(standards, elements)[0])
+        standards, lacking = with_formation(standards, elements)
+        shifts = _shifts(known, predicted, standards)
         records, refused = with_formation(records, elements, rivals, guesses, shifts)
-        opt.complain(refused, len(records))
+        opt.complain((*lacking, *refused), len(records))
     _tell(records, folder, name)
 
 
 def _relaxed(calculator, name, settings, crew, stop, quiet, entries, folder):
-    """Records and what was refused of structures."""
+    """Records of structures; says which were refused."""
     from anharmonic.screening.relaxation.many import relax_all
 
     with _relaxing(quiet) as progress:
-        return relax_all(entries, calculator, name, folder, settings, progress, crew, stop)
+        records, refused = relax_all(entries, calculator, name, folder, settings, progress, crew, stop)
+    opt.complain(refused, len(records))
+    return records
 
 
 def _known(files, prop, quiet):
     """Known compounds to align energies with."""
+    from anharmonic.cli.terminal import say
     from anharmonic.errors import AnharmonicError
 
-    entries = opt.read(files, quiet)[0] if files else []
-    if files and not any(prop in e.properties for e in entries):
+    entries = opt.read(files, quiet, text="known")[0] if files else []
+    known = [entry for entry in entries if prop in entry.properties]
+    if entries and not known:
         raise AnharmonicError("--align takes compounds that have the property of --predicted; none has it")
-    return entries
+    if others := len(entries) - len(known):
+        say(f"{others} of {len(entries)} structures are not aligned with: they have no {prop}")
+    return known
 
 
 def _shifts(known, prop, records):
@@ -126,7 +132,7 @@ def _shifts(known, prop, records):
     from anharmonic.cli.terminal import say
     from anharmonic.screening.relaxation.many import anion_shifts
 
-    shifts = anion_shifts(records, {e.name: e.properties[prop] for e in known if prop in e.properties})
+    shifts = anion_shifts(records, {e.name: e.properties[prop] for e in known})
     for anion, (shift, count) in shifts.items():
         say(f"energies of {anion} differ by {shift:+.3f} eV for each atom (median of {count} compounds)")
     return shifts
@@ -153,7 +159,7 @@ def _elements(files, quiet):
     from anharmonic.errors import AnharmonicError
 
     found = {}
-    for entry in opt.read(files, quiet)[0] if files else ():
+    for entry in opt.read(files, quiet, text="elements")[0] if files else ():
         symbols = set(entry.atoms.get_chemical_symbols())
         if len(symbols) > 1:
             raise AnharmonicError(f"a reference is a crystal of one element; {entry.name} is {entry.formula}")

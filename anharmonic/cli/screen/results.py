@@ -85,10 +85,9 @@ def known_compounds(paths, quiet):
     if not paths:
         return None
     described = [path for path in paths if path.is_file() and h5py.is_hdf5(path)]
-    entries, unread = [], []
+    entries = []
     if len(described) < len(paths):
-        entries, unread = opt.read([path for path in paths if path not in described], quiet, text="known")
-        opt.complain(unread, len(entries))
+        entries, _ = opt.read([path for path in paths if path not in described], quiet, text="known")
     return Known(tuple(entries), tuple(Library.load(path) for path in described))
 
 

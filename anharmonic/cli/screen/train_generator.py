@@ -110,13 +110,12 @@ def _read(files, energy, reading, quiet):
     from anharmonic.cli.terminal import counting, say
     from anharmonic.screening.generator.descriptor import encode_all
 
-    entries, unread = opt.read(files, quiet)
+    entries, _ = opt.read(files, quiet)
     known = [entry for entry in entries if abs(entry.properties.get(energy, np.inf)) < LARGEST]
     if len(known) < len(entries):
         say(f"{len(entries) - len(known)} structures have no {energy} between -{LARGEST:g} and {LARGEST:g}")
     with counting("describing", quiet) as progress:
         images, taken, refused = encode_all(known, reading, progress)
-    refused = (*unread, *refused)
     if taken and len(refused) > SHOWN:
         say(f"{len(refused)} structures were refused, such as {refused[0].name}: {refused[0].reason}")
     else:
