@@ -26,7 +26,7 @@ BLOCKS = 16
 """Of the jackknife: an error bar is then known to a fifth."""
 
 LARGEST = 1600
-"""Samples of one temperature that are used; longer series are thinned evenly."""
+"""Samples of one temperature that are used; more are thinned evenly, so that every run counts by its length."""
 
 STEPS = 150
 """Points of the temperature grid, at most `FINEST` apart in any case."""
@@ -172,11 +172,11 @@ def _join(temperature, states):
 
 def _in_blocks(series):
     """Series cut into `BLOCKS` and thinned, block k of all of them together, shape (BLOCKS * m, ...)."""
-    share = max(LARGEST // (BLOCKS * len(series)), 1)
+    lengths = [len(values) // BLOCKS for values in series]
+    kept = min(LARGEST / BLOCKS / sum(lengths), 1.0)
     parts = []
-    for values in series:
-        length = len(values) // BLOCKS
-        chosen = np.linspace(0, length, min(share, length), endpoint=False).astype(int)
+    for length, values in zip(lengths, series, strict=True):
+        chosen = np.linspace(0, length, max(round(kept * length), 1), endpoint=False).astype(int)
         blocks = np.asarray(values, float)[-length * BLOCKS :].reshape(BLOCKS, length, *np.shape(values)[1:])
         parts.append(blocks[:, chosen])
     joined = np.concatenate(parts, axis=1)

@@ -8,7 +8,8 @@ import numpy as np
 
 from anharmonic.analysis.collapse import settled
 from anharmonic.analysis.finite_size import SURE, crossing, extrapolated, growth, order_of, peak, shift
-from anharmonic.analysis.measured import UNKNOWN, Measured, measured
+from anharmonic.analysis.measured import UNKNOWN, Measured
+from anharmonic.analysis.statistics import jackknife_error
 
 SHIFT = {"continuous": 1.41, "first-order": 3.0, "undecided": 1.41}
 """Exponents of L with which peaks move where cumulants do not tell: 1/nu of Heisenberg magnets in three dimensions
@@ -67,15 +68,15 @@ class Evidence:
         return growth(np.cbrt(self.sizes), [height for _, height in self.peaks.values()])
 
     @cached_property
-    def lowest(self):
-        """Smallest cumulant of the largest supercell (`Measured`)."""
-        largest = self.by_size[self.sizes[-1]]
-        return measured(lambda v: float(v.min()), largest.values[f"cumulant {self.name}"])
+    def cumulants(self):
+        """Those of the largest supercell at its sampled temperatures: list of `Measured`."""
+        rows = self.by_size[self.sizes[-1]].at_samples(f"cumulant {self.name}")
+        return [Measured(float(x), float(e)) for x, e in zip(rows[0], jackknife_error(rows[1:]), strict=True)]
 
     @cached_property
     def kind(self):
         """``"first-order"``, ``"continuous"`` or ``"undecided"``."""
-        return order_of(self.growth if len(self.sizes) > 2 else UNKNOWN, self.lowest)
+        return order_of(self.growth if len(self.sizes) > 2 else UNKNOWN, self.cumulants)
 
     @cached_property
     def limit(self):
@@ -90,7 +91,8 @@ class Evidence:
     def best(self):
         """Temperature (K) with its error, and in words what it is from.
 
-        What other routes are off by, beyond two standard errors, belongs to the error.
+        What other routes are off by, beyond two standard errors, belongs to the error. From one supercell there is no
+        error: that of its peak says nothing of the infinite crystal.
         """
         known = [pair for pair, t in self.crossings.items() if t.is_known]
         if self.chosen:
@@ -102,7 +104,8 @@ class Evidence:
         if self.limit.is_known:
             return self.limit, "susceptibilities, extrapolated to the infinite crystal"
         n = self.sizes[-1]
-        return self.peaks[n][0], f"the susceptibility of {n} cells alone: nothing is known of the effect of size"
+        words = f"the susceptibility of {n} cells alone: nothing is known of the effect of size"
+        return Measured(self.peaks[n][0].value, np.nan), words
 
     def _best_crossing(self, known):
         """That of the largest supercells; with three in a row, how it moves is a doubt."""

@@ -42,7 +42,7 @@ def transition(name, found):
         "kind": evidence.kind,
         "susceptibility_exponent": _pair(evidence.growth),
         "collapse": _collapse(evidence.chosen, evidence.collapse),
-        "lowest_cumulant": _pair(evidence.lowest),
+        "lowest_cumulant": _pair(min(evidence.cumulants, key=lambda c: c.value)),
         "latent_heat_meV_per_cell": {n: _heat(curve, best.value) for n, curve in evidence.by_size.items()},
         "hysteresis": _hysteresis(name, found),
         "routes": list(_routes(evidence, best.value)),

@@ -13,6 +13,9 @@ WINDOW = 5.0
 SHORT = 20.0
 """A series of fewer correlation times than this has no trustworthy error bar."""
 
+BEGINNING, END = 0.2, 0.5
+"""Parts of a series that `drift` compares."""
+
 CANDIDATES = 50
 """Number of starting points that `equilibration_start` tries."""
 
@@ -121,6 +124,31 @@ def equilibration_start(samples):
     starts = np.unique(np.linspace(0, last, CANDIDATES).astype(int))
     remaining = [estimate(samples[start:]).n_effective.min() for start in starts]
     return int(starts[np.argmax(remaining)])
+
+
+def drift(samples):
+    """By how many of their standard errors the beginning of a series and its end differ.
+
+    The diagnostic of Geweke (Bayesian Statistics 4, 169 (1992)): in equilibrium a standard normal deviate. NaN where
+    either part spans fewer than `SHORT` of its correlation times, so that errors say nothing.
+
+    Parameters
+    ----------
+    samples : array_like, shape (n_samples,)
+
+    Returns
+    -------
+    float
+        Beginning less end.
+    """
+    n = len(samples)
+    parts = samples[: int(BEGINNING * n)], samples[n - int(END * n) :]
+    if min(map(len, parts)) < 2:
+        return np.nan
+    first, last = map(estimate, parts)
+    if first.is_short or last.is_short:
+        return np.nan
+    return float((first.mean - last.mean) / np.hypot(first.error, last.error))
 
 
 def jackknife_error(left_out):

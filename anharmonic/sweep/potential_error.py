@@ -19,6 +19,9 @@ from anharmonic.sweep.samplers import potential_digest
 TEMPERATURES = 3
 """Those next to the transition whose snapshots count."""
 
+NEAR = 30.0
+"""Snapshots further than this (K) from a transition say nothing of it."""
+
 FEWEST = 4 * BLOCKS
 """Snapshots below which covariances are noise."""
 
@@ -35,7 +38,7 @@ def potential_errors(potential, runs, transitions, on_frame=lambda done, total: 
     potential : Potential
         That of the runs, with a posterior.
     runs : sequence of RecordedRun
-        Of `runs_with_snapshots`; the largest supercell counts.
+        Of `runs_with_snapshots`; for each transition the largest supercell with snapshots near it counts.
     transitions : dict of float
         Temperature (K) by order parameter.
     on_frame : callable
@@ -47,13 +50,12 @@ def potential_errors(potential, runs, transitions, on_frame=lambda done, total: 
         By order parameter: ``potential_K``, its error ``potential_error_K``, ``n_cells``, ``temperatures_K`` and
         ``n_snapshots``. What has too few snapshots near its transition is left out.
     """
-    run = max(runs, key=lambda r: r.supercell.n_cells)
-    chosen = {name: _next_to(run, t) for name, t in transitions.items() if t is not None}
-    wanted = {id(p) for group in chosen.values() for p in group}
-    points = [p for p in run.points if id(p) in wanted]
-    samples = _sampled(potential, run, points, on_frame)
+    runs = sorted(runs, key=lambda r: -r.supercell.n_cells)
+    chosen = {name: _next_to(runs, t) for name, t in transitions.items() if t is not None}
+    chosen = {name: found for name, found in chosen.items() if found}
+    samples = _sampled(potential, chosen.values(), on_frame)
     factor = potential.posterior.factor * potential.posterior.scales[KINDS.index("energy")]
-    return plain({name: _error(group, name, samples, factor, run) for name, group in chosen.items() if group})
+    return plain({name: _error(points, name, samples, factor, run) for name, (run, points) in chosen.items()})
 
 
 def runs_with_snapshots(potential, paths):
@@ -81,25 +83,29 @@ def runs_with_snapshots(potential, paths):
     return chosen
 
 
-def _next_to(run, temperature):
-    """Points at the temperatures with snapshots next to the transition; none where these are too few."""
-    points = [p for p in run.points if p.frames]
-    known = sorted({p.temperature for p in points}, key=lambda t: abs(t - temperature))[:TEMPERATURES]
-    chosen = [p for p in points if p.temperature in known]
-    return chosen if sum(len(p.frames) for p in chosen) >= FEWEST else []
+def _next_to(runs, temperature):
+    """The first run with snapshots next to a transition, and its points there; None where no run has enough."""
+    for run in runs:
+        points = [p for p in run.points if p.frames and abs(p.temperature - temperature) <= NEAR]
+        known = sorted({p.temperature for p in points}, key=lambda t: abs(t - temperature))[:TEMPERATURES]
+        chosen = [p for p in points if p.temperature in known]
+        if sum(len(p.frames) for p in chosen) >= FEWEST:
+            return run, chosen
+    return None
 
 
-def _sampled(potential, run, points, on_frame):
+def _sampled(potential, chosen, on_frame):
     """Order parameters, enthalpy and slopes of all snapshots, by point."""
-    derivatives = _Derivatives(potential, run.supercell)
-    total, done, found = sum(len(p.frames) for p in points), 0, {}
-    for point in points:
+    runs = {id(point): (run, point) for run, points in chosen for point in points}
+    total, done, found = sum(len(point.frames) for _, point in runs.values()), 0, {}
+    derivatives = {id(run): _Derivatives(potential, run.supercell) for run, _ in chosen}
+    for run, point in runs.values():
         frames = [run.snapshots[k] for k in point.frames]
         u, deformation = (np.array([getattr(f, x) for f in frames], float) for x in ("displacements", "deformation"))
         slopes = []
         for state in zip(u, deformation, strict=True):
             on_frame(done, total)
-            slopes.append(derivatives(*state))
+            slopes.append(derivatives[id(run)](*state))
             done += 1
         enthalpy = np.array([f.energy for f in frames]) + run.volume * point.work(deformation)
         found[id(point)] = _squares(run, u, deformation), enthalpy, np.array(slopes)

@@ -4,13 +4,10 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from anharmonic.analysis import TiltModes
 from anharmonic.analysis.curves import BLOCKS, State, curves
 from anharmonic.analysis.order_parameters import observed_modes, order_parameters
 from anharmonic.analysis.routes import ALL, transition
-from anharmonic.analysis.statistics import SHORT, correlation_time
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import write_csv, write_json
 from anharmonic.sweep.exchange_plan import ExchangePlan
@@ -18,6 +15,7 @@ from anharmonic.sweep.plan import SweepPlan
 from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.result import plain
 from anharmonic.sweep.samplers import potential_name
+from anharmonic.sweep.transition_warnings import left_out, warnings_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,13 @@ class TransitionReport:
     def with_errors(self, errors):
         """The report with more about each transition, by order parameter (see `potential_errors`)."""
         found = [t | errors.get(t["order_parameter"], {}) for t in self.record["transitions"]]
-        return replace(self, record=self.record | {"transitions": found})
+        words = [
+            f"no run has snapshots enough near {temperature:.0f} K: of {name} the error of the potential is not known"
+            for name, temperature in self.temperatures.items()
+            if temperature is not None and name not in errors
+        ]
+        warnings = [*self.record["warnings"], *words]
+        return replace(self, record=self.record | {"transitions": found, "warnings": warnings})
 
     def save(self, folder="."):
         """Write transitions.json and curves.csv into a folder."""
@@ -63,6 +67,8 @@ class TransitionReport:
 
 def transitions(runs, on_curve=lambda done, total: None):
     """Find the transitions that runs of one potential went through.
+
+    All samples after the equilibration count; warnings say where energies had not settled by then.
 
     Parameters
     ----------
@@ -89,7 +95,8 @@ def transitions(runs, on_curve=lambda done, total: None):
     found, sizes = defaultdict(dict), sorted({run.supercell.n_cells for run in recorded})
     jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
     if not jobs:
-        raise AnharmonicError("no run has two temperatures with samples enough for error bars: run longer")
+        why = "; ".join(left_out(recorded, states[ALL]))
+        raise AnharmonicError(f"a transition takes a supercell at two temperatures or more: {why}")
     _keep_common(states)
     for done, (way, n) in enumerate(jobs):
         on_curve(done, len(jobs))
@@ -101,7 +108,7 @@ def transitions(runs, on_curve=lambda done, total: None):
         "runs": [_head(r) for r in recorded],
         "transitions": [t for t in made.values() if t],
         "without": [name for name, t in made.items() if not t],
-        "warnings": _warnings(recorded, found, states),
+        "warnings": warnings_of(recorded, found[ALL], states[ALL]),
     }
     return TransitionReport(plain(record), dict(found))
 
@@ -183,45 +190,6 @@ def _head(run):
         "steps_per_temperature": run.plan.production,
         "finished": run.finished,
     }
-
-
-def _warnings(recorded, found, states):
-    """What a reader should know."""
-    words = [f"{r.folder} is not finished: what it has is used" for r in recorded if not r.finished]
-    for n, c in sorted(found[ALL].items()):
-        if len(c.gaps):
-            words.append(_gaps(n, c))
-    sizes = sorted(found[ALL])
-    if len(sizes) < 3:
-        words.append(f"{len(sizes)} size{'s' * (len(sizes) > 1)} of supercell: three tell what changes with size")
-    return words + _short(states[ALL])
-
-
-def _gaps(n, c):
-    """Which temperatures do not overlap."""
-    spans = ", ".join(f"{a:g} - {b:g} K" for a, b in c.gaps)
-    return (
-        f"neighbouring temperatures of {n} cells share no configurations ({spans}): curves are interpolated there, and "
-        "crossings are no better than the steps; take smaller steps"
-    )
-
-
-def _short(states):
-    """Which order parameters were followed for too few correlation times, and how much longer a run should be."""
-    worst = {}
-    for n, group in states.items():
-        for state in group:
-            for name, values in state.order.items():
-                if name.startswith("strain") and len(state.order) > 2:
-                    continue
-                times = len(values) / float(correlation_time(np.linalg.norm(values, axis=1)))
-                if times < worst.get((n, name), (SHORT, 0))[0]:
-                    worst[n, name] = times, state.temperature
-    return [
-        f"{name} of {n} cells at {t:g} K forget themselves only {times / 2:.0f} times in the run: take one "
-        f"{np.ceil(SHORT / times):.0f} times as long before you trust its error bar"
-        for (n, name), (times, t) in sorted(worst.items())
-    ]
 
 
 def write_curves(found, path):

@@ -9,10 +9,11 @@ import phi4
 import pytest
 
 from anharmonic.analysis.collapse import collapse, settled
-from anharmonic.analysis.curves import State, curves
+from anharmonic.analysis.curves import BLOCKS, State, curves
 from anharmonic.analysis.finite_size import crossing, extrapolated, growth, lag, latent_heat, order_of, peak, shift
 from anharmonic.analysis.measured import Measured
 from anharmonic.analysis.routes import transition
+from anharmonic.analysis.statistics import jackknife_error
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
 
@@ -184,13 +185,35 @@ def test_a_first_order_transition():
 
 def test_verdicts_want_evidence():
     """What is near neither exponent, or too uncertain, is undecided; a negative cumulant decides."""
-    flat, none = Measured(0.0, 0.1), Measured(np.nan, np.nan)
+    flat, none = [Measured(0.0, 0.1)], Measured(np.nan, np.nan)
     assert order_of(Measured(2.0, 0.1), flat) == "continuous"
     assert order_of(Measured(2.9, 0.1), flat) == "first-order"
     assert order_of(Measured(2.5, 0.05), flat) == "undecided"
     assert order_of(Measured(2.0, 0.8), flat) == "undecided"
     assert order_of(none, flat) == "undecided"
-    assert order_of(none, Measured(-1.0, 0.1)) == "first-order"
+    assert order_of(none, [*flat, Measured(-1.0, 0.1)]) == "first-order"
+    assert order_of(none, [Measured(-1.0, 0.35)]) == "first-order"
+    assert order_of(none, [Measured(-1.0, 0.35), *20 * flat]) == "undecided"  # the lowest of many
+
+
+def cumulants_of_disorder(rng, n_temperatures, n_samples):
+    """Cumulants of Gaussian order parameters of three components, with the errors of the jackknife over blocks."""
+    square = (rng.normal(0, 1, (n_temperatures, BLOCKS, n_samples // BLOCKS, 3)) ** 2).sum(axis=-1)
+    second, fourth = square.sum(axis=2), (square**2).sum(axis=2)
+    found = []
+    for a, b in zip(second, fourth, strict=True):
+        a, b = (np.concatenate([[x.sum() / BLOCKS], (x.sum() - x) / (BLOCKS - 1)]) for x in (a, b))
+        rows = 2.5 * (1 - 0.6 * b * (n_samples // BLOCKS) / a**2)
+        found.append(Measured(float(rows[0]), float(jackknife_error(rows[1:]))))
+    return found
+
+
+@pytest.mark.parametrize("n_samples", [64, 1600])
+def test_disorder_is_no_coexistence(n_samples):
+    """Of five hundred disordered crystals at ten temperatures one in a hundred is called first-order, by chance."""
+    rng = np.random.default_rng(n_samples)
+    found = [order_of(Measured(np.nan, np.nan), cumulants_of_disorder(rng, 10, n_samples)) for _ in range(500)]
+    assert found.count("first-order") <= 12
 
 
 def test_gaps_widen_errors():

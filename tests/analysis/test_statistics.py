@@ -3,7 +3,7 @@ import pytest
 from series import autoregressive
 
 from anharmonic.analysis import equilibration_start, estimate
-from anharmonic.analysis.statistics import jackknife_error
+from anharmonic.analysis.statistics import drift, jackknife_error
 from anharmonic.errors import AnharmonicError
 
 
@@ -53,6 +53,16 @@ def test_equilibration_is_found():
     starts = np.array([equilibration_start(series) for series in (noise + 8 * decay).T])
     assert 80 < np.median(starts) < 400
     assert np.median([equilibration_start(series) for series in noise.T]) < 200
+
+
+def test_a_beginning_out_of_equilibrium_is_seen():
+    """Standard normal in equilibrium; a fifth of it off by the width of the noise is seen; short series say nothing."""
+    noise = autoregressive(0.9, 8000, 300, seed=7)
+    found = np.array([drift(series) for series in noise.T])
+    assert abs(found.mean()) < 0.25 and found.std() == pytest.approx(1.0, abs=0.2)
+    noise[:1600] += 1.0
+    assert np.median([drift(series) for series in noise.T]) > 3
+    assert np.isnan(drift(autoregressive(0.99, 1000, 1, seed=8)[:, 0])) and np.isnan(drift(np.zeros(3)))
 
 
 def test_slowest_observable_decides():

@@ -84,6 +84,17 @@ def test_no_transition(call, plain, tmp_path):
     assert (tmp_path / "transitions.png").stat().st_size > 10_000 < (tmp_path / "curves.csv").stat().st_size
 
 
+def test_one_supercell_has_no_error(call, plain, tmp_path):
+    """Its peak has one, but says nothing of the infinite crystal."""
+    done = call("transitions", with_order(plain, tmp_path / "run", 2048, 1), "--out", tmp_path / "out", "--quiet")
+    assert done.code == 0, done.err
+    assert "nothing is known of the effect of size" in done.out
+    found = json.loads((tmp_path / "out" / "transitions.json").read_text())["transitions"][0]
+    assert abs(found["temperature_K"] - T0) < 15 and found["error_K"] is None
+    (peak,) = [r for r in found["routes"] if r["route"] == "susceptibility peaks"]
+    assert peak["error_K"] > 0
+
+
 @pytest.mark.slow
 def test_transition(call, springs, plain, runs, tmp_path):
     """Three sizes, heated and cooled: the crossing within its error, from all routes the same."""

@@ -15,7 +15,7 @@ from anharmonic.potential.posterior import Posterior
 from anharmonic.sweep.potential_error import potential_errors, runs_with_snapshots
 
 SCALES = np.array([0.5, 2.0, 1.5])
-TEMPERATURES = [150, 200, 250, 300]
+TEMPERATURES = [180, 200, 220, 240]
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def run(salt, tmp_path_factory):
 def test_equals_energies_of_members(salt, run):
     """Two members, one along each direction: the differences of their energies, frame by frame."""
     known = runs_with_snapshots(salt, [run])
-    found = potential_errors(salt, known, {"strain Eg": 210.0})["strain Eg"]
-    assert found["temperatures_K"] == [150.0, 200.0, 250.0] and found["n_snapshots"] == 96 and found["n_cells"] == 8
+    found = potential_errors(salt, known, {"strain Eg": 205.0})["strain Eg"]
+    assert found["temperatures_K"] == [180.0, 200.0, 220.0] and found["n_snapshots"] == 96 and found["n_cells"] == 8
     opened = known[0]
     mean = np.concatenate(linear_weights(salt.model, last_layers=True))
     members = [
@@ -63,6 +63,12 @@ def test_equals_energies_of_members(salt, run):
     slopes = temperature_slopes(squares, enthalpy, changes, temperatures)
     assert found["potential_K"] == pytest.approx(np.linalg.norm(slopes[0]), rel=1e-3)
     assert 0 < found["potential_error_K"] < found["potential_K"]
+
+
+def test_snapshots_far_from_a_transition_say_nothing(salt, run):
+    """Beyond 30 K; and where those within are too few."""
+    known = runs_with_snapshots(salt, [run])
+    assert potential_errors(salt, known, {"strain Eg": 300.0, "strain T2g": 265.0}) == {}
 
 
 def test_refusals(salt, run, tmp_path):
