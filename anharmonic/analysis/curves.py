@@ -122,7 +122,7 @@ def curves(states, n_cells, temperatures=None):
     AnharmonicError
         If there is but one temperature, or a state has fewer samples than `BLOCKS`.
     """
-    states = _joined(states)
+    states = joined(states)
     known = np.array([s.temperature for s in states])
     if len(known) < 2:
         raise AnharmonicError(f"curves over temperature take two temperatures or more, found {known.tolist()} K")
@@ -132,7 +132,7 @@ def curves(states, n_cells, temperatures=None):
     anchors = [_within(grid, known[group]) for group in groups]
     moments, start = [], {}
     for block in (None, *range(BLOCKS)):
-        kept = [_without(f, block) for f in features]
+        kept = [without(f, block) for f in features]
         moments.append(_moments(known, kept, groups, anchors, n_cells, start))
     sizes = {name: x.shape[1] for name, x in states[0].order.items()}
     anchors = np.concatenate(anchors)
@@ -151,8 +151,21 @@ def fine_grid(temperatures):
     return np.concatenate([*parts, temperatures[-1:]])
 
 
-def _joined(states):
-    """One state for each temperature, rising."""
+def joined(states, largest=LARGEST):
+    """One `State` for each temperature, rising, of `BLOCKS` blocks of equal lengths one after the other.
+
+    Parameters
+    ----------
+    states : sequence of State
+        Several of one temperature are taken together, block by block.
+    largest : int
+        Samples of one temperature that are used: longer series are thinned evenly.
+
+    Raises
+    ------
+    AnharmonicError
+        If a state has fewer samples than `BLOCKS`.
+    """
     found = {}
     for state in states:
         if len(state.enthalpy) < BLOCKS:
@@ -160,20 +173,20 @@ def _joined(states):
                 f"{len(state.enthalpy)} samples at {state.temperature:g} K: error bars take {BLOCKS} or more"
             )
         found.setdefault(float(state.temperature), []).append(state)
-    return [_join(t, found[t]) for t in sorted(found)]
+    return [_join(t, found[t], largest) for t in sorted(found)]
 
 
-def _join(temperature, states):
+def _join(temperature, states, largest):
     """States of one temperature as one: of each the same blocks one after the other."""
     names = states[0].order
-    order = {name: _in_blocks([s.order[name] for s in states]) for name in names}
-    return State(temperature, _in_blocks([s.enthalpy for s in states]), order)
+    order = {name: _in_blocks([s.order[name] for s in states], largest) for name in names}
+    return State(temperature, _in_blocks([s.enthalpy for s in states], largest), order)
 
 
-def _in_blocks(series):
+def _in_blocks(series, largest):
     """Series cut into `BLOCKS` and thinned, block k of all of them together, shape (BLOCKS * m, ...)."""
     lengths = [len(values) // BLOCKS for values in series]
-    kept = min(LARGEST / BLOCKS / sum(lengths), 1.0)
+    kept = min(largest / BLOCKS / sum(lengths), 1.0)
     parts = []
     for length, values in zip(lengths, series, strict=True):
         chosen = np.linspace(0, length, max(round(kept * length), 1), endpoint=False).astype(int)
@@ -192,11 +205,11 @@ def _features(state, n_cells):
     return np.stack(columns, axis=1)
 
 
-def _without(features, block):
-    """Features without one block; all for None."""
+def without(values, block):
+    """Samples (n_samples, ...) of a state of `joined` without one block; all for None."""
     if block is None:
-        return features
-    return np.delete(features.reshape(BLOCKS, -1, features.shape[1]), block, axis=0).reshape(-1, features.shape[1])
+        return values
+    return np.delete(values.reshape(BLOCKS, -1, *values.shape[1:]), block, axis=0).reshape(-1, *values.shape[1:])
 
 
 def _within(grid, known):

@@ -20,6 +20,7 @@ from anharmonic.cli.fit import fit
 from anharmonic.cli.free_energy.integrate import integrate
 from anharmonic.cli.free_energy.landau import landau
 from anharmonic.cli.free_energy.phases import phases
+from anharmonic.cli.free_energy.surface import surface
 from anharmonic.cli.free_energy.temperatures import temperatures
 from anharmonic.cli.info import info
 from anharmonic.cli.learn import learn
@@ -61,7 +62,8 @@ GROUPS = {
     ),
     "free-energy": (
         "Simulate", "Free energies: of phases at 0 K, by integration, along temperature, along order parameters.",
-        {"phases": phases, "integrate": integrate, "temperatures": temperatures, "landau": landau},
+        {"phases": phases, "integrate": integrate, "temperatures": temperatures, "landau": landau,
+         "surface": surface},
     ),
     "screen": (
         "Screen compounds", "Compare crystals by structure and composition, and predict properties from similar ones.",

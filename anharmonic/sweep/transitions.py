@@ -4,18 +4,14 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anharmonic.analysis import TiltModes
-from anharmonic.analysis.curves import BLOCKS, State, curves
-from anharmonic.analysis.order_parameters import observed_modes, order_parameters
+from anharmonic.analysis.curves import curves
 from anharmonic.analysis.routes import ALL, transition
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import write_csv, write_json
-from anharmonic.sweep.exchange_plan import ExchangePlan
-from anharmonic.sweep.plan import SweepPlan
-from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.result import plain
 from anharmonic.sweep.samplers import potential_name
-from anharmonic.sweep.transition_warnings import left_out, warnings_of
+from anharmonic.sweep.sampling_warnings import left_out, warnings_of
+from anharmonic.sweep.states import common_orders, directions, head, open_alike, states_of, with_orders
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     FileFormatError
         If a path leads to no run.
     """
-    recorded = [open_run(path) for path in runs]
-    _check_alike(recorded)
+    recorded = open_alike(runs)
     states = _by_direction_and_size(recorded)
     found, sizes = defaultdict(dict), sorted({run.supercell.n_cells for run in recorded})
     jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
@@ -105,7 +100,7 @@ def transitions(runs, on_curve=lambda done, total: None):
     made = {name: transition(name, found) for name in _names(states[ALL])}
     record = {
         "potential": potential_name(recorded[0].options),
-        "runs": [_head(r) for r in recorded],
+        "runs": [head(r) for r in recorded],
         "transitions": [t for t in made.values() if t],
         "without": [name for name, t in made.items() if not t],
         "warnings": warnings_of(recorded, found[ALL], states[ALL]),
@@ -122,9 +117,9 @@ def _names(states):
 def _by_direction_and_size(recorded):
     """States by direction (and all together) and number of cells."""
     found = defaultdict(lambda: defaultdict(list))
-    is_one_way = len({direction for run in recorded for direction in _directions(run)}) == 1
+    is_one_way = len({direction for run in recorded for direction in directions(run)}) == 1
     for run in recorded:
-        for direction, state in _states(run):
+        for direction, state in states_of(run):
             found[ALL][run.supercell.n_cells].append(state)
             if not is_one_way:
                 found[direction][run.supercell.n_cells].append(state)
@@ -135,61 +130,9 @@ def _by_direction_and_size(recorded):
 
 def _keep_common(states):
     """Leave out the order parameters that not all runs recorded."""
-    common = set.intersection(*({*s.order} for group in states[ALL].values() for s in group))
+    common = common_orders([s for group in states[ALL].values() for s in group])
     for group in (group for by_size in states.values() for group in by_size.values()):
-        group[:] = [replace(s, order={name: x for name, x in s.order.items() if name in common}) for s in group]
-
-
-def _states(run):
-    """``(direction, State)`` of every temperature whose production has samples enough for error bars."""
-    crystal, supercell = run.crystal, run.supercell
-    modes, displaced = TiltModes.of_crystal(crystal), observed_modes(crystal, run.plan.observe)
-    for point in run.points:
-        if len(point.samples["energy"]) >= BLOCKS:
-            series = point.samples["deformation"], point.samples["projections"]
-            amplitudes = point.samples["modes"] if displaced else None
-            order = order_parameters(crystal, *series, modes, supercell, amplitudes, displaced)
-            yield point.label, State(float(point.temperature), point.enthalpy(run.volume), order)
-
-
-def _directions(run):
-    """``heating`` and ``cooling``, or ``equilibrium`` of an exchange, in the order in which they were run."""
-    return tuple(dict.fromkeys(stage.label for stage in run.plan.stages))
-
-
-def _check_alike(recorded):
-    """Sweeps and exchanges of one potential at one pressure."""
-    if not recorded:
-        raise AnharmonicError("no runs: give the --out folder of one sweep or exchange, or of several")
-    for run in recorded:
-        if not isinstance(run.plan, SweepPlan | ExchangePlan):
-            raise AnharmonicError(
-                f"{run.folder} is a run at one condition; a sweep or a replica exchange is wanted here: "
-                "`anharmonic sweep` with several --temperatures"
-            )
-    for what, key in (
-        ("potentials", lambda r: r.options["potential"]),
-        ("pressures (GPa)", lambda r: r.plan.pressure_GPa),
-        ("stresses (GPa)", lambda r: r.plan.stress_GPa),
-    ):
-        values = sorted({str(key(r)) for r in recorded})
-        if len(values) > 1:
-            listed = "; ".join(f"{r.folder}: {key(r)}" for r in recorded)
-            raise AnharmonicError(f"runs of different {what} have no transition in common: {listed}")
-
-
-def _head(run):
-    """A line about a run."""
-    return {
-        "file": str(run.folder),
-        "n_cells": run.supercell.n_cells,
-        "n_atoms": run.structure.n_atoms,
-        "directions": list(_directions(run)),
-        "method": run.plan.method,
-        "temperatures_K": [min(run.plan.temperatures), max(run.plan.temperatures), len(run.plan.temperatures)],
-        "steps_per_temperature": run.plan.production,
-        "finished": run.finished,
-    }
+        group[:] = [with_orders(s, common) for s in group]
 
 
 def write_curves(found, path):

@@ -91,7 +91,7 @@ def test_along_temperature(call, springs, tmp_path):
     assert call("free-energy", "integrate", springs, *HARMONIC, *SHORT, "--out", anchor).code == 0
     (point,) = json.loads((anchor / "summary.json").read_text())["points"]
     assert abs(point["difference_meV"]) < 5 < abs(point["reference_meV"]) and point["domains"] == 1
-    lengths = ["--equilibration", 200, "--production", 2000, "--quiet"]
+    lengths = ["--equilibration", 200, "--production", 6000, "--quiet"]
     ladder = ["--supercell", 2, 2, 2, "--temperatures", "100,115", "--method", "mc"]
     assert call("sweep", springs, *ladder, *lengths, "--out", swept).code == 0
     done = call("free-energy", "temperatures", swept, "--anchor", anchor, "--out", line)
@@ -123,6 +123,67 @@ def test_landau(call, springs, tmp_path):
     assert abs(point["lowest_at"]) < 0.03 and point["coefficients"]["values_meV"][0] > 0
     rows = list(csv.DictReader((tmp_path / "landau.csv").open()))
     assert len(rows) == 10 and (tmp_path / "landau.png").stat().st_size > 10000
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folder of short sweeps, made as they are asked for."""
+    return tmp_path_factory.mktemp("runs")
+
+
+def swept(call, springs, folder, *options):
+    """Folder of a sweep of the springs from 100 to 120 K."""
+    if not folder.exists():
+        lengths = ["--equilibration", 200, "--production", 6000, "--quiet"]
+        done = call("sweep", springs, "--temperatures", "100,110,120", *lengths, *options, "--out", folder)
+        assert done.code == 0, done.err
+    return folder
+
+
+def test_surface(call, springs, runs, tmp_path):
+    """A stable crystal: lowest where neither tilt is; table, record and figure say the same."""
+    run = swept(call, springs, runs / "small", "--supercell", 2, 2, 2)
+    done = call("free-energy", "surface", run, "--temperatures", "105,115", "--bins", 5, "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert "x = length of in-phase tilts, y = length of" in done.out and "bins with fewer than 8" in done.out
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["n_formula_units"] == 8 and summary["x"]["n_components"] == 3
+    rows = list(csv.DictReader((tmp_path / "surface.csv").open()))
+    for point in summary["points"]:
+        mine = [r for r in rows if float(r["temperature_K"]) == point["temperature_K"]]
+        heights = [float(r["free_energy_meV"]) for r in mine if r["free_energy_meV"]]
+        assert min(heights) == 0 and max(heights) == pytest.approx(point["highest_meV"])
+        assert (len(heights), len(mine) - len(heights)) == (point["bins_drawn"], point["bins_left_out"])
+        assert sum(float(r["probability"]) for r in mine) == pytest.approx(1, abs=1e-5)
+        assert max(point["lowest_at"]) < max(float(r["x"]) for r in mine) / 2
+        assert point["kT_meV"] == pytest.approx(1000 * BOLTZMANN * point["temperature_K"] / 8)
+    assert min((tmp_path / f"surface.{kind}").stat().st_size for kind in ("png", "pdf")) > 8000
+    components = "--along", "anti-phase tilts 2", "--along", "strain Eg"
+    done = call("free-energy", "surface", run, "--temperature", 110, *components, "--bins", 5, "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert "x = component 2 of anti-phase tilts, y = length of strain Eg" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--temperature", 130], "130 K is outside of the temperatures that were sampled, 100 to 120 K"),
+        (["--temperature", 110, "--along", "tilts", "--along", "strain Eg"], "no order parameter 'tilts' was recorded"),
+        (["--temperature", 110, "--along", "strain Eg"], "two different order parameters, found 'strain Eg'"),
+        (["--temperature", 110, "--bins", 90], "take fewer bins, or run longer"),
+    ],
+)
+def test_surface_refusals(call, springs, runs, tmp_path, arguments, message):
+    run = swept(call, springs, runs / "small", "--supercell", 2, 2, 2)
+    refused(call("free-energy", "surface", run, *arguments, "--out", tmp_path), message)
+
+
+def test_surface_of_runs_that_do_not_belong_together(call, springs, runs, tmp_path):
+    run = swept(call, springs, runs / "small", "--supercell", 2, 2, 2)
+    other = swept(call, springs, runs / "other", "--supercell", 2, 2, 4, "--production", 400)
+    wanted = "--temperature", 110, "--out", tmp_path
+    refused(call("free-energy", "surface", run, other, *wanted), "is that of one supercell, found different ones")
+    refused(call("free-energy", "surface", run, tmp_path / "none", *wanted), "no run file at")
 
 
 @pytest.mark.parametrize(

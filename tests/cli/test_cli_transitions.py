@@ -9,7 +9,7 @@ import pytest
 
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.sweep.recorded import open_run
-from anharmonic.sweep.transitions import _states
+from anharmonic.sweep.states import states_of
 
 TEMPERATURES = "270:330:15"
 SHORT = ("--equilibration", 200, "--production", 3200, "--quiet")
@@ -59,7 +59,7 @@ def with_order(source, folder, n_cells, seed):
 
 def test_states_are_what_was_recorded(plain):
     """Production of each temperature in its direction, with tilts and strains."""
-    states = list(_states(open_run(plain)))
+    states = list(states_of(open_run(plain)))
     assert [direction for direction, _ in states] == ["heating"] * 5 + ["cooling"] * 5
     with h5py.File(plain / "run.h5") as file:
         chosen = (file["samples/stage"][:] == 7) & file["samples/production"][:]

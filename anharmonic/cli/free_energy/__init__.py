@@ -1,1 +1,1 @@
-"""``anharmonic free-energy``: phases, integrate, temperatures, landau."""
+"""``anharmonic free-energy``: phases, integrate, temperatures, landau, surface."""

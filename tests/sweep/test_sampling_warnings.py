@@ -8,7 +8,7 @@ import pytest
 
 from anharmonic.analysis.curves import State
 from anharmonic.sweep.recorded import RecordedPoint
-from anharmonic.sweep.transition_warnings import warnings_of
+from anharmonic.sweep.sampling_warnings import warnings_of
 
 
 def run(folder, enthalpies, finished=True):

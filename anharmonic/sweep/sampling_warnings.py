@@ -1,4 +1,4 @@
-"""What a reader of transition temperatures should know of the runs that they are from."""
+"""What a reader of transition temperatures or free energies should know of the runs that they are from."""
 
 import numpy as np
 
@@ -20,28 +20,40 @@ def warnings_of(recorded, curves, states):
     states : dict of list of State
         Likewise.
     """
-    words = [f"{r.folder} is not finished: of its temperatures the finished ones are used" for r in recorded
-             if not r.finished]  # fmt: skip
-    words += left_out(recorded, states)
+    words = unfinished(recorded) + left_out(recorded, states)
     words += [_gaps(n, c) for n, c in sorted(curves.items()) if len(c.gaps)]
     if len(curves) < 3:
         words.append(f"{len(curves)} size{'s' * (len(curves) > 1)} of supercell: three tell what changes with size")
-    return words + _unsettled(recorded) + _short({n: states[n] for n in sorted(curves)})
+    return words + unsettled(recorded) + short_series({n: states[n] for n in sorted(curves)})
+
+
+def unfinished(recorded):
+    """Words about runs that were not finished."""
+    return [
+        f"{r.folder} is not finished: of its temperatures the finished ones are used"
+        for r in recorded
+        if not r.finished
+    ]
 
 
 def left_out(recorded, states):
-    """What is not used, and why."""
-    words = [
+    """What curves over temperature do not use, and why."""
+    known = {n: {s.temperature for s in group} for n, group in sorted(states.items())}
+    return too_few(recorded) + [
+        f"{n} cells were sampled at {temperatures.pop():g} K alone, curves take two temperatures: left out"
+        for n, temperatures in known.items()
+        if len(temperatures) == 1
+    ]
+
+
+def too_few(recorded):
+    """Temperatures without samples enough for error bars."""
+    return [
         f"{run.folder} at {point.name} has {len(point.samples['energy'])} samples, error bars take {BLOCKS}: left out"
         for run in recorded
         for point in run.points
         if len(point.samples["energy"]) < BLOCKS
     ]
-    for n, group in sorted(states.items()):
-        known = {s.temperature for s in group}
-        if len(known) == 1:
-            words.append(f"{n} cells were sampled at {known.pop():g} K alone, curves take two temperatures: left out")
-    return words
 
 
 def _gaps(n, c):
@@ -53,7 +65,7 @@ def _gaps(n, c):
     )
 
 
-def _unsettled(recorded):
+def unsettled(recorded):
     """Temperatures at which the enthalpy had not settled when production began."""
     found = ((run, point, drift(point.enthalpy(run.volume))) for run in recorded for point in run.points)
     return [
@@ -64,8 +76,18 @@ def _unsettled(recorded):
     ]
 
 
-def _short(states):
-    """Which order parameters were followed for too few correlation times, and how much longer a run should be."""
+def short_series(states):
+    """Which order parameters were followed for too few correlation times, and how much longer a run should be.
+
+    Parameters
+    ----------
+    states : dict of list of State
+        By number of cells.
+
+    Returns
+    -------
+    list of str
+    """
     worst = {}
     for n, group in states.items():
         for state in group:
