@@ -41,7 +41,7 @@ Batch = Annotated[
         help="Replicas computed together, a divisor of their number: one after another is faster on CPUs.",
     ),
 ]  # fmt: skip
-Out = Annotated[Path, opt.out_option("run.h5, summary.json and exchange.png")]
+Out = Annotated[Path, opt.out_option("run.h5, summary.json, exchange.png and .pdf")]
 
 
 def exchange(
@@ -117,7 +117,7 @@ def exchange(
         _verdict(summary["exchange"]),
         *([transitions_table(summary["transitions"])] if len(set(wanted)) > 1 else []),
         *(f"warning: {text}" for text in summary["warnings"]),
-        f"wrote run.h5, summary.json and exchange.png to {folder}",
+        f"wrote run.h5, summary.json, exchange.png and .pdf to {folder}",
     )
 
 

@@ -5,7 +5,7 @@ ROWS = 6
 
 
 def expand(potential, most, supercell, sampled, folder, quiet):
-    """Write expansion.csv and expansion.png for the lowest phase; returns the table to print."""
+    """Write expansion.csv, .png and .pdf for the lowest phase; returns the table to print."""
     from anharmonic.cli.terminal import counting, table
     from anharmonic.interfaces.phonon_figures import draw_expansion
     from anharmonic.phonons.expansion import quasi_harmonic
@@ -13,7 +13,7 @@ def expand(potential, most, supercell, sampled, folder, quiet):
     with counting("volumes", quiet) as progress:
         found = quasi_harmonic(potential, most, supercell, on_volume=progress)
     _write(found, folder / "expansion.csv")
-    draw_expansion({name: (e.temperature, e.volume) for name, e in found.items()}, sampled, folder / "expansion.png")
+    draw_expansion({name: (e.temperature, e.volume) for name, e in found.items()}, sampled, folder / "expansion")
     quantum, classical = found["quantum"], found["classical"]
     every = max(1, (len(quantum.temperature) - 1) // ROWS)
     rows = [

@@ -118,7 +118,7 @@ def phonons(
     write_files(result, folder)
     figures = draw(result, folder)
     expanded = [] if quasi_harmonic is None else [expand(model, quasi_harmonic, cells, volumes, folder, quiet)]
-    figures += ["expansion.png", "expansion.csv"] if expanded else []
+    figures += ["expansion.png and .pdf", "expansion.csv"] if expanded else []
     summary = result.summary
     show(
         _harmonic_table(summary),
@@ -137,12 +137,12 @@ def draw(result, folder):
     curves = {"harmonic": bands(result.harmonic)}
     for thermal in result.thermal[-1:]:
         curves[f"{thermal.record['temperature_K']:g} K"] = bands(thermal.fit.phonon)
-    draw_bands(curves, folder / "bands.png")
+    draw_bands(curves, folder / "bands")
     if not result.thermal or not result.points[0]["soft_modes"]:
-        return ["bands.png"]
-    draw_soft_modes(result.summary, folder / "soft_modes.png")
-    draw_spectra(_spectra(result), folder / "spectra.png")
-    return ["bands.png", "soft_modes.png", "spectra.png"]
+        return ["bands.png and .pdf"]
+    draw_soft_modes(result.summary, folder / "soft_modes")
+    draw_spectra(_spectra(result), folder / "spectra")
+    return [f"{name}.png and .pdf" for name in ("bands", "soft_modes", "spectra")]
 
 
 def _spectra(result):

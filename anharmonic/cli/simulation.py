@@ -57,7 +57,7 @@ Snapshots = Annotated[
         help="Steps between snapshots, in whole chunks of 200 (md) or 40 (mc); 0 for none.",
     ),
 ]  # fmt: skip
-Out = opt.out_option("run.h5, the trajectory, series.png and summary.json")
+Out = opt.out_option("run.h5, the trajectory, series.png and .pdf, and summary.json")
 CHUNKS_BETWEEN_SNAPSHOTS = 5
 
 
@@ -104,7 +104,7 @@ def _report(summary, folder, format):
     from anharmonic.errors import FileFormatError
     from anharmonic.sweep.export import export
 
-    files = ["run.h5", "series.png", "summary.json"]
+    files = ["run.h5", "series.png and .pdf", "summary.json"]
     if format is not None:
         try:
             export(folder / "run.h5", folder / f"trajectory.{format}", format)

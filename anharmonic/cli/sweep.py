@@ -38,7 +38,7 @@ Snapshots = Annotated[
         help="Steps between snapshots, which `anharmonic export` writes as a trajectory.",
     ),
 ]  # fmt: skip
-Out = Annotated[Path, opt.out_option("run.h5, summary.json, lattice.png and order.png")]
+Out = Annotated[Path, opt.out_option("run.h5, summary.json, lattice.png, order.png, and both as .pdf")]
 
 
 def sweep(
@@ -152,5 +152,5 @@ def _tell(summary, load, folder):
         points_table(title, summary["points"]),
         transitions_table(summary["transitions"]),
         *(f"warning: {text}" for text in summary["warnings"]),
-        f"wrote run.h5, summary.json, lattice.png and order.png to {folder}",
+        f"wrote run.h5, summary.json, lattice.png, order.png, and both as .pdf to {folder}",
     )

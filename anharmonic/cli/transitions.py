@@ -20,7 +20,7 @@ def transitions(
             help="The runs' potential, name or file: adds the error that its data leave, from snapshots of the runs.",
         ),
     ] = None,
-    out: Annotated[Path, opt.out_option("transitions.json, curves.csv and transitions.png")] = Path("transitions"),
+    out: Annotated[Path, opt.out_option("transitions.json, curves.csv, transitions.png, .pdf")] = Path("transitions"),
     quiet: opt.Quiet = False,
 ):  # fmt: skip
     """Transition temperatures with error bars, from several runs of one potential.
@@ -62,7 +62,7 @@ def transitions(
         *[item for t in report.record["transitions"] for item in _transition(t)],
         *(f"{name}: no transition between these temperatures" for name in report.record["without"]),
         *(f"warning: {text}" for text in report.record["warnings"]),
-        f"wrote transitions.json, curves.csv, transitions.png and transitions.pdf to {folder}",
+        f"wrote transitions.json, curves.csv, transitions.png and .pdf to {folder}",
     )
 
 

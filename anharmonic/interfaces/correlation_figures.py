@@ -17,7 +17,7 @@ def draw_tilt_correlations(found, path):
     found : sequence of (str, TiltCorrelations)
         Names of temperatures and their correlations; `MOST` of them, evenly chosen, are drawn.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     if not found:
         raise AnharmonicError("a figure of correlations takes at least one temperature that recorded them, found none")

@@ -18,7 +18,7 @@ def draw_exchange(summary, walks, path):
     walks : dict
         ``x`` (n,), ``x_label``, ``places`` (n, n_replicas), ``equilibration`` on the axis of x.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     axis, label = _axis(summary["points"])
     with figure(path, PAGE, 4.6) as drawing:

@@ -13,7 +13,7 @@ def draw_integration(points, path):
     points : sequence of dict
         ``temperature_K``, ``coupling``, ``slope_meV``, ``slope_error_meV``, ``overlap``.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     with figure(path, PAGE, 2.7) as drawing:
         left, right = drawing.subplots(1, 2)
@@ -43,7 +43,7 @@ def draw_line(record, path):
     record : dict
         As of `anharmonic.free_energy.line_records.line_record`.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     points, anchors = record["points"], record["anchors"]
     x = [p["temperature_K"] for p in points]
@@ -78,7 +78,7 @@ def draw_landau(points, path):
     points : sequence of dict
         ``temperature_K``, ``q``, ``free_energy_meV``, ``error_meV`` (per formula unit), and ``x_label``.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     with figure(path, COLUMN * 1.3, 3.0) as drawing:
         axes = drawing.subplots()

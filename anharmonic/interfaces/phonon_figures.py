@@ -19,7 +19,7 @@ def draw_bands(curves, path):
         By name, such as "harmonic" or "500 K": ``segments`` and ``dos`` as of `anharmonic.phonons.points.bands`. All
         are drawn over the path of the first: cells of other temperatures have slightly other ones.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     with figure(path, PAGE, 3.4) as drawing:
         widths = {"width_ratios": (1, DENSITY_WIDTH)}
@@ -48,7 +48,7 @@ def draw_soft_modes(summary, path):
     summary : dict
         Of phonons: ``points`` with ``temperature_K``, ``distorted`` and ``soft_modes``.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     points = summary["points"]
     labels = list(points[0]["soft_modes"])
@@ -77,7 +77,7 @@ def draw_spectra(spectra, path):
     spectra : dict of list of dict
         By label of the point: ``temperature_K``, ``frequency`` (THz), ``density`` (1/THz), ``peak_THz``.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     with figure(path, PAGE, 2.6) as drawing:
         panels = drawing.subplots(1, len(spectra), squeeze=False)[0]
@@ -104,7 +104,7 @@ def draw_expansion(curves, sampled, path):
     sampled : tuple of sequence, or None
         Temperature and volume.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     with figure(path, COLUMN, 2.8) as drawing:
         axes = drawing.subplots()

@@ -15,7 +15,7 @@ def draw_series(series, path):
         ``title``, ``x`` (n,), ``x_label``, ``panels``: list of (label, {curve name: values (n,)}), and
         ``stages``: list of (start, end of equilibration, name) on the axis of x.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     n_panels = len(series["panels"])
     with figure(path, PAGE, 0.7 + PANEL * n_panels) as drawing:

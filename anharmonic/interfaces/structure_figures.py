@@ -26,7 +26,7 @@ def draw_structures(found, path):
     found : sequence of (str, AverageStructure)
         Titles and structures.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     if not found:
         raise AnharmonicError("a figure of structures takes at least one, found none")

@@ -14,6 +14,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 INK, MUTED, BAND = "#222222", "#6b6b6b", "#dedede"
 
+FORMATS = ("png", "pdf")
+"""Of the figures that commands write: one to look at, one for print."""
+
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 COLUMN, PAGE = 3.5, 7.0
@@ -53,7 +56,8 @@ def figure(path, width=PAGE, height=4.0):
     """Yield an empty ``matplotlib`` figure in this style and write it to `path` at the end.
 
     Uses no global state: neither pyplot nor a backend, and the settings are restored. The suffix of
-    `path` chooses the format (png, pdf, svg); the file is written aside and renamed.
+    `path` chooses the format (png, pdf, svg), without one there is a file of each of `FORMATS`; files
+    are written aside and renamed.
 
     Parameters
     ----------
@@ -61,11 +65,17 @@ def figure(path, width=PAGE, height=4.0):
     width, height : float
         Size in inches.
     """
-    path = Path(path)
     with matplotlib.rc_context(SETTINGS):
         drawing = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(drawing)
         yield drawing
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            drawing.savefig(part, format=path.suffix[1:] or "png")
+        for file in files_of(path):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as part:
+                drawing.savefig(part, format=file.suffix[1:])
+
+
+def files_of(path):
+    """Files of a figure: `path` itself, or one of each of `FORMATS` if it has no suffix."""
+    path = Path(path)
+    return [path] if path.suffix else [path.with_name(f"{path.name}.{ending}") for ending in FORMATS]

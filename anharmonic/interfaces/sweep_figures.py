@@ -25,7 +25,7 @@ def draw_lattice(summary, path):
     summary : dict
         Of a sweep: ``potential``, ``supercell``, ``method``, ``points``, ``transitions``.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     directions = _directions(summary)
     with figure(path, PAGE, 0.5 + 2.2 * len(directions)) as drawing:

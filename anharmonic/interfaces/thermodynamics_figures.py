@@ -27,7 +27,7 @@ def draw_thermodynamics(record, path, structures=(), transitions=()):
     record : dict
         Of `anharmonic.sweep.thermodynamics.thermodynamics`.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     structures : sequence of dict
         Of `anharmonic.sweep.structures.structure_record`; none leaves the displacement parameters out.
     transitions : sequence of dict

@@ -29,7 +29,7 @@ def draw_transitions(record, curves, path):
     curves : dict
         `Curves` by direction and number of cells.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     by_size = curves["all"]
     found = {t["order_parameter"]: t for t in record["transitions"]}

@@ -18,9 +18,6 @@ from anharmonic.sweep.recorded import RecordedRun, open_run
 from anharmonic.sweep.structures import ADVICE, pair_distributions, structures
 from anharmonic.sweep.thermodynamics import thermodynamics
 
-FORMATS = ("png", "pdf")
-"""Of every figure: one to look at, one for print."""
-
 MOST_DRAWN = 4
 """Structures in one figure."""
 
@@ -141,8 +138,7 @@ def write_analysis(found: RunAnalysis, folder):
             "order": lambda p: draw_order(found.summary, p),
         }
     for name, draw in drawings.items():
-        for ending in FORMATS:
-            draw(folder / f"{name}.{ending}")
+        draw(folder / name)
         written.append(f"{name}.png and .pdf")
     return written
 

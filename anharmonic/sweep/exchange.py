@@ -67,12 +67,13 @@ class ExchangeResult:
         return write_summary(self.summary, folder)
 
     def plot(self, folder="."):
-        """Draw exchange.png into a folder."""
+        """Draw exchange.png and exchange.pdf into a folder; returns their paths."""
         from anharmonic.interfaces.exchange_figures import draw_exchange
+        from anharmonic.interfaces.style import files_of
 
-        path = Path(folder) / "exchange.png"
+        path = Path(folder) / "exchange"
         draw_exchange(self.summary, self.walks, path)
-        return path
+        return files_of(path)
 
 
 def exchange(

@@ -45,13 +45,14 @@ class SweepResult:
         return write_summary(self.summary, folder)
 
     def plot(self, folder="."):
-        """Draw lattice.png and order.png into a folder; returns their paths."""
+        """Draw lattice and order, each as png and pdf, into a folder; returns the paths."""
+        from anharmonic.interfaces.style import files_of
         from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
 
-        paths = Path(folder) / "lattice.png", Path(folder) / "order.png"
+        paths = Path(folder) / "lattice", Path(folder) / "order"
         draw_lattice(self.summary, paths[0])
         draw_order(self.summary, paths[1])
-        return paths
+        return [file for path in paths for file in files_of(path)]
 
 
 def write_summary(summary, folder):

@@ -17,7 +17,7 @@ from anharmonic.sweep.simulation_plan import SimulationPlan
 from anharmonic.sweep.sweep import perform
 
 DRAWN = 4000
-"""Points of a curve in series.png."""
+"""Points of a curve in the figure of a run."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,13 @@ class SimulationResult:
         return write_summary(self.summary, folder)
 
     def plot(self, folder="."):
-        """Draw series.png into a folder."""
+        """Draw series.png and series.pdf into a folder; returns their paths."""
         from anharmonic.interfaces.run_figures import draw_series
+        from anharmonic.interfaces.style import files_of
 
-        path = Path(folder) / "series.png"
+        path = Path(folder) / "series"
         draw_series(self.series, path)
-        return path
+        return files_of(path)
 
 
 def simulate(

@@ -53,12 +53,12 @@ class TransitionReport:
 
     def plot(self, folder="."):
         """Draw transitions.png and transitions.pdf into a folder; returns their paths."""
+        from anharmonic.interfaces.style import files_of
         from anharmonic.interfaces.transition_figures import draw_transitions
 
-        paths = [Path(folder) / f"transitions.{kind}" for kind in ("png", "pdf")]
-        for path in paths:
-            draw_transitions(self.record, self.curves, path)
-        return paths
+        path = Path(folder) / "transitions"
+        draw_transitions(self.record, self.curves, path)
+        return files_of(path)
 
 
 def transitions(runs, on_curve=lambda done, total: None):

@@ -43,7 +43,8 @@ def test_sweep(call, springs, swept):
     assert [p["temperature_K"] for p in summary["points"]] == [100, 200]
     keys = {"phase", "a", "b", "c", "errors", "tilt_in_phase", "tilt_anti_phase", "energy"}
     assert keys <= set(summary["points"][0])
-    assert all((swept / name).stat().st_size > 5000 for name in ("lattice.png", "order.png", "run.h5"))
+    figures = [f"{name}.{ending}" for name in ("lattice", "order") for ending in ("png", "pdf")]
+    assert all((swept / name).stat().st_size > 5000 for name in ("run.h5", *figures))
     assert "100  heating" in done.out and "drift" in done.out and "transition" in done.out
 
 
@@ -99,7 +100,7 @@ def test_molecular_dynamics(call, springs, tmp_path, ensemble):
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["ensemble"] == ensemble and "direction" not in summary["points"][0]
     assert abs(summary["points"][0]["drift_meV_per_atom_per_ps"]) < 0.5
-    assert (tmp_path / "series.png").stat().st_size > 5000
+    assert all((tmp_path / f"series.{ending}").stat().st_size > 5000 for ending in ("png", "pdf"))
 
 
 def test_interrupted_dynamics_ends_with_the_same_snapshots(call, springs, tmp_path, monkeypatch):

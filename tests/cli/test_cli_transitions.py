@@ -81,6 +81,7 @@ def test_no_transition(call, plain, tmp_path):
     assert "mode X A2u Pb T1u: no transition between these temperatures" in done.out
     assert "1 size of supercell: three tell what changes with size" in done.out
     assert json.loads((tmp_path / "transitions.json").read_text())["transitions"] == []
+    assert (tmp_path / "transitions.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "transitions.png").stat().st_size > 10_000 < (tmp_path / "curves.csv").stat().st_size
 
 

@@ -8,6 +8,7 @@ from matplotlib.image import imread
 from anharmonic.analysis import find_transitions
 from anharmonic.errors import AnharmonicError
 from anharmonic.interfaces.scan_figures import draw_scan
+from anharmonic.interfaces.style import files_of
 from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order, physical_axes
 
 TETRAGONAL, CUBIC = 361.0, 403.0
@@ -114,6 +115,14 @@ def test_other_formats_and_one_temperature(tmp_path):
     assert "Temperature (K)" in (tmp_path / "new" / "figure.svg").read_text()
     with pytest.raises(AnharmonicError, match="no points"):
         draw_order({**summary, "points": []}, tmp_path / "figure.png")
+
+
+def test_without_a_suffix_there_is_a_file_of_each_format(tmp_path):
+    draw_lattice(sweep(500), tmp_path / "lattice")
+    assert is_drawn(tmp_path / "lattice.png")
+    assert (tmp_path / "lattice.pdf").read_bytes().startswith(b"%PDF")
+    assert {p.name for p in tmp_path.iterdir()} == {p.name for p in files_of(tmp_path / "lattice")}
+    assert files_of(tmp_path / "lattice.svg") == [tmp_path / "lattice.svg"]
 
 
 def test_colours_follow_the_physical_axis():

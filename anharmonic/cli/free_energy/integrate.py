@@ -35,7 +35,7 @@ def integrate(
     trajectory: own.Trajectory = 15,
     seed: opt.Seed = 0,
     precision: opt.Precision = "float32",
-    out: Annotated[Path, opt.out_option("the windows, summary.json and integration.png")] = Path("free-energy"),
+    out: Annotated[Path, opt.out_option("the windows, summary.json, integration.png and .pdf")] = Path("free-energy"),
     quiet: opt.Quiet = False,
 ):  # fmt: skip
     """Free energy of a phase, by thermodynamic integration from a crystal whose free energy is exact.
@@ -71,7 +71,7 @@ def integrate(
     folder = opt.output_folder(out)
     record = partial(integration_record, model, start)
     points = own.performed("integration", run, record, model, start, wanted, folder, quiet)
-    draw_integration(points, folder / "integration.png")
+    draw_integration(points, folder / "integration")
     _report(model, points, folder)
 
 
@@ -100,5 +100,5 @@ def _report(model, points, folder):
     ]
     title = f"{model.name}, {points[0]['n_formula_units']} formula units, {points[0]['cell']} cell"
     warnings = [f"warning: {p['temperature_K']:g} K: {text}" for p in points for text in p["warnings"]]
-    files = "summary.json, integration.png and the run files of the windows"
+    files = "summary.json, integration.png and .pdf, and the run files of the windows"
     show(table(title, columns, rows), *warnings, f"wrote {files} to {folder}")

@@ -51,7 +51,7 @@ def landau(
     trajectory: own.Trajectory = 15,
     seed: opt.Seed = 0,
     precision: opt.Precision = "float32",
-    out: Annotated[Path, opt.out_option("the windows, landau.csv, summary.json and landau.png")] = Path("landau"),
+    out: Annotated[Path, opt.out_option("the windows, landau.csv, .png, .pdf and summary.json")] = Path("landau"),
     quiet: opt.Quiet = False,
 ):  # fmt: skip
     """Landau free energy along a tilt or a strain, by umbrella sampling at one or more temperatures.
@@ -96,7 +96,7 @@ def landau(
 
     points = own.performed("landau", run, record, model, start, wanted, folder, quiet)
     write_landau(points, folder / "landau.csv")
-    draw_landau(points, folder / "landau.png")
+    draw_landau(points, folder / "landau")
     _report(model, points, folder)
 
 
@@ -122,5 +122,5 @@ def _report(model, points, folder):
     ]
     title = f"{model.name}, {points[0]['n_formula_units']} formula units, along {points[0]['along']}"
     warnings = [f"warning: {p['temperature_K']:g} K: {text}" for p in points for text in p["warnings"]]
-    files = "landau.csv, summary.json, landau.png and the run files of the windows"
+    files = "landau.csv, summary.json, landau.png and .pdf, and the run files of the windows"
     show(table(title, columns, rows), *warnings, f"wrote {files} to {folder}")

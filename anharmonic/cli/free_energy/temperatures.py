@@ -17,7 +17,7 @@ def temperatures(
             help="Result of free-energy integrate at one of the temperatures; may be given several times.",
         ),
     ] = None,
-    out: Annotated[Path, opt.out_option("temperatures.csv, summary.json and free_energy.png")] = Path("temperatures"),
+    out: Annotated[Path, opt.out_option("tables, summary.json, free_energy.png and .pdf")] = Path("temperatures"),
 ):  # fmt: skip
     """Free energies along temperature from a run at several: d(G/T) / d(1/T) = H.
 
@@ -40,7 +40,7 @@ def temperatures(
     line = along_temperature(samples["temperatures"], samples["series"], samples["structure"].n_atoms)
     record = line_record(line, samples, found)
     write_line(record, folder)
-    draw_line(record, folder / "free_energy.png")
+    draw_line(record, folder / "free_energy")
     _report(record, folder)
 
 
@@ -76,4 +76,4 @@ def _report(record, folder):
         columns += ["by the\nenthalpy", "MBAR minus\nintegration"]
         items.append(table("two routes to one number", columns, routes))
     warnings = [f"warning: {text}" for text in record["warnings"]]
-    show(*items, *warnings, f"wrote temperatures.csv, summary.json and free_energy.png to {folder}")
+    show(*items, *warnings, f"wrote temperatures.csv, summary.json, free_energy.png and .pdf to {folder}")
