@@ -19,6 +19,8 @@ FORMATS = ("png", "pdf")
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
+LINES = ("-", (0, (5, 1, 1, 1)), (0, (7, 2)), (0, (2, 1)))
+
 COLUMN, PAGE = 3.5, 7.0
 """Widths (inch) of one column and of the page of a journal."""
 
@@ -49,6 +51,12 @@ SETTINGS = {
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
 }
+
+
+def look(k):
+    """Colour, line style and marker of the curve k: all colours come first, no two of 24 curves look alike."""
+    again, k = divmod(k, len(COLOURS))
+    return COLOURS[k], LINES[again % len(LINES)], MARKERS[(k + again) % len(MARKERS)]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import numpy as np
 
 from anharmonic.analysis.collapse import near_transition
 from anharmonic.analysis.statistics import jackknife_error
-from anharmonic.interfaces.style import BAND, COLOURS, INK, MUTED, PAGE, figure
+from anharmonic.interfaces.style import BAND, INK, MUTED, PAGE, figure, look
 
 ROWS = (
     ("order {}", "{} (°)", "strain"),
@@ -58,24 +58,29 @@ def draw_transitions(record, curves, path):
 
 def _draw_sizes(axes, by_size, name):
     """A curve with its error band for each supercell; nothing within gaps but a thin line."""
-    for colour, (n, c) in zip(COLOURS, sorted(by_size.items()), strict=False):
-        value, error = c[name], c.error(name)
-        left, right = c.gaps.T[..., None]
-        sampled = ~((left < c.temperatures) & (c.temperatures < right)).any(axis=0)
+    for k, (n, c) in enumerate(sorted(by_size.items())):
+        colour, line, _ = look(k)
+        value, error, sampled = c[name], c.error(name), _outside_gaps(c)
         axes.plot(c.temperatures, value, color=colour, lw=0.5, alpha=0.5)
-        axes.plot(c.temperatures, np.where(sampled, value, np.nan), color=colour, label=str(n))
+        axes.plot(c.temperatures, np.where(sampled, value, np.nan), color=colour, ls=line, label=str(n))
         axes.fill_between(
             c.temperatures, value - error, value + error, where=sampled, color=colour, alpha=0.25, lw=0, rasterized=True
         )
 
 
 def _draw_directions(axes, curves, name):
-    """Heating and cooling of the largest supercell, where both were run."""
+    """Heating and cooling of the largest supercell, where both were run; nothing within gaps."""
     for way, style in (("heating", (0, (4, 2))), ("cooling", (0, (1, 1)))):
         by_size = curves.get(way)
         if by_size and len(curves) > 2:
             c = by_size[max(by_size)]
-            axes.plot(c.temperatures, c[name], color=INK, ls=style, lw=0.7)
+            axes.plot(c.temperatures, np.where(_outside_gaps(c), c[name], np.nan), color=INK, ls=style, lw=0.7)
+
+
+def _outside_gaps(curves):
+    """Whether each temperature is of samples, not between two that share no configurations."""
+    left, right = curves.gaps.T[..., None]
+    return ~((left < curves.temperatures) & (curves.temperatures < right)).any(axis=0)
 
 
 def _share_temperatures(panels):
@@ -94,12 +99,13 @@ def _draw_collapse(axes, by_size, name, transition):
         return
     place, exponent = collapse["temperature_K"]["value"], collapse["inverse_nu"]["value"]
     shown = []
-    for colour, (n, c) in zip(COLOURS, sorted(by_size.items()), strict=False):
+    for k, (n, c) in enumerate(sorted(by_size.items())):
+        colour, _, marker = look(k)
         value, *left_out = c.at_samples(f"cumulant {name}")
         error = jackknife_error(left_out)
         x = (c.sampled / place - 1) * np.cbrt(n) ** exponent
         face = colour if n in collapse["n_cells"] else "none"
-        axes.errorbar(x, value, error, fmt="o", ms=3, lw=0.7, color=colour, mfc=face, mew=0.7)
+        axes.errorbar(x, value, error, fmt=marker, ms=3, lw=0.7, color=colour, mfc=face, mew=0.7)
         shown.extend(x[near_transition(value)])
     axes.set_xlim(1.15 * min(shown), 1.15 * max(shown))
     axes.set_ylim(-0.15, 1.05)
