@@ -21,6 +21,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 LINES = ("-", (0, (5, 1, 1, 1)), (0, (7, 2)), (0, (2, 1)))
 
+DODGE = 0.008
+"""Distance, of the range of the axis, between markers that would hide each other."""
+
 COLUMN, PAGE = 3.5, 7.0
 """Widths (inch) of one column and of the page of a journal."""
 

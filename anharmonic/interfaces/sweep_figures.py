@@ -9,12 +9,11 @@ import numpy as np
 
 from anharmonic.errors import AnharmonicError
 from anharmonic.interfaces.phase_labels import mark_transitions, name_phases
-from anharmonic.interfaces.style import COLOURS, MARKERS, MUTED, PAGE, figure
+from anharmonic.interfaces.style import COLOURS, DODGE, MARKERS, MUTED, PAGE, figure
 
 DIRECTIONS = ("heating", "cooling")
 AXIS_LABELS = ("unique axis", "second axis", "third axis")
 DISTINCT_SIGMAS = 5
-DODGE = 0.004  # of the temperature range, between markers that would hide each other
 
 
 def draw_lattice(summary, path):

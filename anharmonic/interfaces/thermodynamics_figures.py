@@ -3,13 +3,10 @@
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
-from anharmonic.interfaces.style import BAND, COLOURS, MARKERS, MUTED, PAGE, figure
+from anharmonic.interfaces.style import BAND, COLOURS, DODGE, MARKERS, MUTED, PAGE, figure
 
 DULONG_PETIT = 3.0
 """Heat capacity of a harmonic crystal, k per atom."""
-
-DODGE = 4.0
-"""Distance (K) between markers of one temperature that would hide each other."""
 
 CUBIC = {
     "$C_{11}$": ((0, 0), (1, 1), (2, 2)),
@@ -70,8 +67,9 @@ def _points(axes, points, key, error, k=0, label=None, index=None):
         values, errors = (np.array([p[name] for p in chosen], float) for name in (key, error))
         values, errors = (v if index is None else v[:, index] for v in (values, errors))
         temperatures = np.array([p["temperature_K"] for p in chosen], float)
+        dodge = 0.0 if index is None else (k - 1) * DODGE * np.ptp([p["temperature_K"] for p in points])
         axes.errorbar(
-            temperatures + DODGE * (k - 1) * (index is not None), values, errors, fmt=MARKERS[k], color=COLOURS[k],
+            temperatures + dodge, values, errors, fmt=MARKERS[k], color=COLOURS[k],
             mfc="white" if direction == "cooling" else COLOURS[k], label=label if n == 0 else None, elinewidth=0.8,
         )  # fmt: skip
 
