@@ -83,12 +83,14 @@ def _runs_table(runs):
 def _transition(t):
     """A line that answers, and the table of all routes to it."""
     from anharmonic.cli.terminal import table
+    from anharmonic.interfaces.numbers import plus_minus
 
     rows = [
-        [r["route"], ", ".join(map(str, r["n_cells"])), _kelvin(r["temperature_K"], r["error_K"])] for r in t["routes"]
+        [r["route"], ", ".join(map(str, r["n_cells"])), plus_minus(r["temperature_K"], r["error_K"])]
+        for r in t["routes"]
     ]
     rows += [
-        [f"the largest supercells, {way}", "", _kelvin(pair["value"], pair["error"])]
+        [f"the largest supercells, {way}", "", plus_minus(pair["value"], pair["error"])]
         for way in ("heating", "cooling")
         if (pair := t["hysteresis"].get(f"{way}_K"))
     ]
@@ -97,9 +99,12 @@ def _transition(t):
 
 def _sentence(t):
     """The answer in words."""
+    from anharmonic.interfaces.numbers import plus_minus
+
     kind = {"undecided": "first-order or continuous: undecided by these runs"}.get(t["kind"], t["kind"])
     verb = "vanish" if t["order_parameter"].endswith("tilts") else "vanishes"
-    words = f"{t['order_parameter']} {verb} at {_kelvin(t['temperature_K'], t['error_K'])} K (from {t['from']}); {kind}"
+    temperature = plus_minus(t["temperature_K"], t["error_K"])
+    words = f"{t['order_parameter']} {verb} at {temperature} K (from {t['from']}); {kind}"
     exponent = t["susceptibility_exponent"]
     if exponent["value"] is not None:
         words += f" (susceptibility grows as L^{exponent['value']:.2f} ± {exponent['error']:.2f})"
@@ -107,13 +112,8 @@ def _sentence(t):
         words += f"; 1/ν = {t['collapse']['inverse_nu']['value']:.2f} ± {t['collapse']['inverse_nu']['error']:.2f}"
     difference = t["hysteresis"].get("difference_K")
     if difference and difference["value"] is not None:
-        words += f"; heating minus cooling {_kelvin(difference['value'], difference['error'])} K"
+        words += f"; heating minus cooling {plus_minus(difference['value'], difference['error'])} K"
     if "potential_K" in t:
-        words += f"; the data behind the potential leave ± {_kelvin(t['potential_K'], t['potential_error_K'])} K more"
+        more = plus_minus(t["potential_K"], t["potential_error_K"])
+        words += f"; the data behind the potential leave ± {more} K more"
     return words
-
-
-def _kelvin(value, error):
-    if value is None:
-        return "-"
-    return f"{value:.1f} ± {error:.1f}" if error is not None else f"{value:.1f}"

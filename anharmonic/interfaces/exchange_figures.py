@@ -60,7 +60,7 @@ def _draw_acceptance(axes, axis, label, exchange):
     middles = (axis[:-1] + axis[1:]) / 2
     share = np.array(exchange["acceptance"], float)
     axes.errorbar(
-        middles, 100 * share, 100 * np.nan_to_num(np.array(exchange["acceptance_error"], float)),
+        middles, 100 * share, 100 * np.array(exchange["acceptance_error"], float),
         fmt="o", color=COLOURS[0], label="accepted",
     )  # fmt: skip
     if exchange.get("expected_acceptance"):
@@ -77,14 +77,14 @@ def _draw_order(axes, axis, summary):
     points = summary["points"]
     if all("total_tilt" in p for p in points):
         values = np.array([p["total_tilt"] for p in points], float)
-        errors = np.nan_to_num(np.array([p["errors"]["total_tilt"] for p in points], float))
+        errors = np.array([p["errors"]["total_tilt"] for p in points], float)
         for k, name in enumerate(("in-phase", "anti-phase")):
             _series(axes, axis, values[:, k], errors[:, k], k, name)
         axes.set_ylabel("Length of the tilt vector (°)")
         axes.legend(loc="best")
     else:
         values, errors = (np.array([p[key] for p in group], float) for key, group in _energies(points))
-        _series(axes, axis, 1000 * values, 1000 * np.nan_to_num(errors), 0, "")
+        _series(axes, axis, 1000 * values, 1000 * errors, 0, "")
         axes.set_ylabel("Energy (meV / cell)")
 
 
@@ -97,7 +97,7 @@ def _draw_lattice(axes, axis, points):
     for k, name in enumerate("abc"):
         values = np.array([p[name] for p in points], float)
         errors = np.array([p["errors"][name] for p in points], float)
-        _series(axes, axis, values, np.nan_to_num(errors), k, name)
+        _series(axes, axis, values, errors, k, name)
     axes.set_ylabel("Lattice parameter (Å)")
     axes.legend(loc="best")
 

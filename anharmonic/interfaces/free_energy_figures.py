@@ -1,5 +1,7 @@
 """Free energies: along the coupling, along temperature, along an order parameter."""
 
+import numpy as np
+
 from anharmonic.interfaces.style import COLOURS, COLUMN, INK, MUTED, PAGE, figure
 
 LEAST_OVERLAP = 0.03
@@ -21,9 +23,8 @@ def draw_integration(points, path):
             colour, name = COLOURS[k % len(COLOURS)], f"{point['temperature_K']:g} K"
             # lambda is the square of what the axis shows: near 0 the integrand is steep
             x = [c**0.5 for c in point["coupling"]]
-            left.errorbar(
-                x[:-1], point["slope_meV"][:-1], point["slope_error_meV"][:-1], fmt="o-", color=colour, label=name
-            )
+            height, error = (_numbers(point[key])[:-1] for key in ("slope_meV", "slope_error_meV"))
+            left.errorbar(x[:-1], height, error, fmt="o-", color=colour, label=name)
             middle = [(a + b) / 2 for a, b in zip(x[1:], x[:-1], strict=True)]
             right.plot(middle, point["overlap"], "o-", color=colour)
         left.set(xlabel="$\\lambda^{1/2}$", ylabel="$\\langle U - U_{reference}\\rangle$ (meV / f.u.)")
@@ -49,8 +50,8 @@ def draw_line(record, path):
     x = [p["temperature_K"] for p in points]
     with figure(path, PAGE, 2.7) as drawing:
         left, right = drawing.subplots(1, 2)
-        heights = [p["enthalpy_meV"] for p in points]
-        left.errorbar(x, heights, [p["enthalpy_error_meV"] for p in points], fmt="o-", color=COLOURS[0])
+        heights, errors = (_numbers([p[key] for p in points]) for key in ("enthalpy_meV", "enthalpy_error_meV"))
+        left.errorbar(x, heights, errors, fmt="o-", color=COLOURS[0])
         left.set(xlabel="T (K)", ylabel="Enthalpy (meV / f.u.)")
         if anchors:
             right.plot(x, [p["free_energy_meV"] for p in points], "-", color=COLOURS[0], label="along temperature")
@@ -73,10 +74,13 @@ def draw_line(record, path):
 def draw_landau(points, path):
     """Free energies along an order parameter with their error bands, one colour for each temperature.
 
+    Where an error is not known the band has a gap, and a circle of a run without a bias no bar.
+
     Parameters
     ----------
     points : sequence of dict
-        ``temperature_K``, ``q``, ``free_energy_meV``, ``error_meV`` (per formula unit), and ``x_label``.
+        ``temperature_K``, ``q``, ``free_energy_meV``, ``error_meV`` (per formula unit), and ``x_label``; perhaps
+        ``unbiased_meV`` and ``unbiased_error_meV``. None is not known.
     path : path-like
         png, pdf or svg; png and pdf without a suffix.
     """
@@ -84,14 +88,14 @@ def draw_landau(points, path):
         axes = drawing.subplots()
         for k, point in enumerate(points):
             colour = COLOURS[k % len(COLOURS)]
-            known = [i for i, value in enumerate(point["free_energy_meV"]) if value is not None]
-            q, height = ([point[name][i] for i in known] for name in ("q", "free_energy_meV"))
-            band = [point["error_meV"][i] or 0.0 for i in known]
+            q, height, error = (_numbers(point[name]) for name in ("q", "free_energy_meV", "error_meV"))
+            known = np.isfinite(height)
+            q, height, error = q[known], height[known], error[known]
             axes.plot(q, height, color=colour, label=f"{point['temperature_K']:g} K")
-            low, high = ([h + sign * b for h, b in zip(height, band, strict=True)] for sign in (-1, 1))
-            axes.fill_between(q, low, high, color=colour, alpha=0.25, lw=0)
+            axes.fill_between(q, height - error, height + error, color=colour, alpha=0.25, lw=0)
             if "unbiased_meV" in point:
-                axes.plot(point["q"], _gaps(point["unbiased_meV"]), "o", mfc="white", mec=colour, mew=0.8)
+                beside = [_numbers(point[name]) for name in ("q", "unbiased_meV", "unbiased_error_meV")]
+                axes.errorbar(*beside, fmt="o", mfc="white", color=colour, mew=0.8, elinewidth=0.8)
         if any("unbiased_meV" in point for point in points):
             axes.plot([], [], "o", mfc="white", mec=MUTED, mew=0.8, label="without a bias")
         axes.set(xlabel=points[0]["x_label"], ylabel="F (meV / f.u.)")
@@ -106,6 +110,6 @@ def _difference(route):
     return f"{route['from_K']:g} to {route['to_K']:g} K: {text} apart"
 
 
-def _gaps(values):
-    """None as NaN."""
-    return [float("nan") if value is None else value for value in values]
+def _numbers(values):
+    """An array, None as NaN."""
+    return np.array(values, float)

@@ -129,7 +129,7 @@ def _draw_axes(axes, points, values, errors, direction):
         axes.errorbar(
             temperatures + dodge * (k - 1),
             values[:, k],
-            np.nan_to_num(errors[:, k]),
+            errors[:, k],
             fmt=MARKERS[k],
             ls="-",
             color=COLOURS[k],

@@ -4,6 +4,7 @@ import numpy as np
 
 from anharmonic.analysis.collapse import near_transition
 from anharmonic.analysis.statistics import jackknife_error
+from anharmonic.interfaces.numbers import plus_minus
 from anharmonic.interfaces.style import BAND, INK, MUTED, PAGE, figure, look
 
 ROWS = (
@@ -116,8 +117,9 @@ def _draw_collapse(axes, by_size, name, transition):
 def _mark(axes, transition):
     """The transition temperature and its error."""
     if transition and transition["temperature_K"] is not None:
-        t, error = transition["temperature_K"], transition["error_K"] or 0.0
-        axes.axvspan(t - error, t + error, color=BAND, lw=0, zorder=-2)
+        t, error = transition["temperature_K"], transition["error_K"]
+        if error is not None:
+            axes.axvspan(t - error, t + error, color=BAND, lw=0, zorder=-2)
         axes.axvline(t, color=MUTED, lw=0.6, zorder=-1)
 
 
@@ -133,4 +135,4 @@ def _title(name, transition):
     if not transition or transition["temperature_K"] is None:
         return f"{name}: no transition here"
     words = {"undecided": "order undecided"}.get(transition["kind"], transition["kind"])
-    return f"{name}: {transition['temperature_K']:.1f} ± {transition['error_K'] or 0:.1f} K, {words}"
+    return f"{name}: {plus_minus(transition['temperature_K'], transition['error_K'])} K, {words}"

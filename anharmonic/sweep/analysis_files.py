@@ -188,8 +188,8 @@ def _pair_rows(found):
         at = {"temperature_K": point.temperature, "direction": point.label}
         for pair, function in distribution.functions.items():
             for r, value, error in zip(distribution.distances, function.mean, function.error, strict=True):
-                uncertain = round(float(np.nan_to_num(error)), 6)
-                yield at | {"pair": pair, "distance_A": round(r, 4), "g": round(value, 6), "g_error": uncertain}
+                known = round(float(error), 6) if np.isfinite(error) else None
+                yield at | {"pair": pair, "distance_A": round(r, 4), "g": round(value, 6), "g_error": known}
 
 
 def _write_rows(path, rows):
