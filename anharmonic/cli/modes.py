@@ -49,10 +49,11 @@ def modes(
     from anharmonic.cli.terminal import show
     from anharmonic.sweep.distortions import write_distortions
 
-    wanted = opt.names_of(wave_vectors)
+    if not structure.exists():
+        raise AnharmonicError(f"no structure file and no run at {structure}")
+    wanted, folder = opt.names_of(wave_vectors), opt.output_folder(out)
     is_run = structure.is_dir() or structure.suffix == ".h5"
     found = _of_run(structure, wanted, quiet) if is_run else _of_file(structure, reference, wanted, quiet)
-    folder = opt.output_folder(out)
     write_distortions(found, folder / "modes.csv")
     shown = found[:: -(-len(found) // MOST_COLUMNS)]
     show(*_tables(shown, least), f"wrote modes.csv to {folder}")
@@ -77,8 +78,6 @@ def _of_file(path, reference, wanted, quiet):
 
     if reference is None:
         raise AnharmonicError("a structure needs the crystal that it is a distortion of: --reference CsPbBr3, say")
-    if not path.is_file():
-        raise AnharmonicError(f"no structure file and no run at {path}")
     crystal = _crystal(reference)
     try:
         frames = read(path, index=":")

@@ -96,7 +96,8 @@ def doubts(record):
     for kind in ("points", "structures"):
         for p in record[kind]:
             for text in p["doubts"]:
-                yield f"doubt at {p['temperature_K']:g} K {p['direction']}: {text}"
+                where = f"{p['temperature_K']:g} K {p['direction']}".rstrip()
+                yield f"doubt at {where}: {text}"
 
 
 def _value(point, key, error, index=None, digits=2):

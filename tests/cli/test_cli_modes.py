@@ -89,5 +89,7 @@ def test_refusals(call, tilted, crystal_file, tmp_path, options, message):
 def test_no_structure(call, crystal_file, tmp_path):
     done = call("modes", tmp_path / "none", "--reference", crystal_file)
     assert done.code == 2 and "no structure file and no run" in done.err
+    done = call("modes", tmp_path / "nowhere")
+    assert done.code == 2 and "no structure file and no run" in done.err
     done = call("modes", tmp_path)
     assert done.code == 2 and "no run file" in done.err
