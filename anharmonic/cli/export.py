@@ -57,7 +57,7 @@ def export(
     out = run.with_name(structures.FILE_NAMES.get(format, f"trajectory.{format}")) if out is None else out
     if out.exists() and out.samefile(run):
         raise AnharmonicError(f"--out {out} is the run file itself: give another name")
-    opt.output_folder(out.parent)
+    opt.output_file(out)
     frames = export_snapshots(run, out, format, snapshot)
     if snapshot is None and format not in structures.WRITERS:
         show(f"wrote {len(frames)} snapshot{'s' if len(frames) > 1 else ''} to {out}")

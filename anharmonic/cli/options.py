@@ -1,6 +1,7 @@
 """Options that several commands share, and what their texts mean."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -266,12 +267,25 @@ def given(**options):
 
 
 def output_folder(path):
-    """The folder, made if need be."""
+    """The folder, made if need be; refused before anything is computed for it if no file can be made there."""
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AnharmonicError(f"cannot make the folder {path}: {error.strerror}") from error
+    try:
+        with TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise AnharmonicError(f"cannot write to the folder {path}: {error.strerror}") from error
+
+
+def output_file(path):
+    """The file, its folder made if need be; refused likewise."""
+    path = Path(path)
+    if path.is_dir():
+        raise AnharmonicError(f"cannot write the file {path}: it is a folder")
+    output_folder(path.parent)
     return path
 
 

@@ -27,10 +27,11 @@ def report(
     from anharmonic.cli.terminal import show
     from anharmonic.cli.thermo import counted
     from anharmonic.sweep.analysis_files import analyse
+    from anharmonic.sweep.recorded import open_run
     from anharmonic.sweep.report import answer, write_report
 
-    found = analyse(run, counted(quiet))
-    path = found.run.folder / "report.html" if out is None else out
-    opt.output_folder(path.parent)
+    recorded = open_run(run)
+    path = opt.output_file(recorded.folder / "report.html" if out is None else out)
+    found = analyse(recorded, counted(quiet))
     write_report(found, path)
     show(*answer(found), f"wrote {path}")

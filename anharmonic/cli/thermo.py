@@ -30,9 +30,11 @@ def thermo(
     """
     from anharmonic.cli.terminal import show
     from anharmonic.sweep.analysis_files import analyse, write_analysis
+    from anharmonic.sweep.recorded import open_run
 
-    found = analyse(run, counted(quiet))
-    folder = opt.output_folder(found.run.folder if out is None else out)
+    recorded = open_run(run)
+    folder = opt.output_folder(recorded.folder if out is None else out)
+    found = analyse(recorded, counted(quiet))
     written = write_analysis(found, folder)
     show(
         *tables(found.record),

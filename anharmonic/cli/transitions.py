@@ -45,16 +45,18 @@ def transitions(
     from anharmonic.cli.terminal import counting, show
     from anharmonic.potential import load
     from anharmonic.sweep.potential_error import potential_errors, runs_with_snapshots
+    from anharmonic.sweep.recorded import open_run
     from anharmonic.sweep.transitions import transitions as find
 
     model = load(potential) if potential else None
-    told = runs_with_snapshots(model, runs) if model else ()
+    recorded = [open_run(path) for path in runs]
+    told = runs_with_snapshots(model, recorded) if model else ()
+    folder = opt.output_folder(out)
     with counting("curves", quiet) as count:
-        report = find(runs, count)
+        report = find(recorded, count)
     if model:
         with counting("snapshots", quiet) as count:
             report = report.with_errors(potential_errors(model, told, report.temperatures, count))
-    folder = opt.output_folder(out)
     report.save(folder)
     report.plot(folder)
     show(

@@ -10,11 +10,12 @@ from anharmonic.analysis.surfaces import FEWEST, Coordinate, free_energy_surface
 from anharmonic.conventions import BOLTZMANN
 from anharmonic.errors import AnharmonicError
 from anharmonic.files import write_csv
+from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.result import plain, write_summary
 from anharmonic.sweep.samplers import potential_name
 from anharmonic.sweep.sampling_warnings import short_series, too_few, unfinished, unsettled
 from anharmonic.sweep.scan import formula_units
-from anharmonic.sweep.states import common_orders, head, open_alike, states_of, with_orders
+from anharmonic.sweep.states import check_alike, common_orders, head, states_of, with_orders
 
 DOUBTFUL = 0.1
 """Probability in blank bins that is worth a warning."""
@@ -89,7 +90,8 @@ def surfaces_of_runs(runs, temperatures, along=(), bins=25):
     FileFormatError
         If a path leads to no run.
     """
-    recorded = open_alike(runs)
+    recorded = [open_run(path) for path in runs]
+    check_alike(recorded)
     _check_supercells(recorded)
     states = [state for run in recorded for _, state in states_of(run)]
     if not states:

@@ -14,7 +14,7 @@ from anharmonic.interfaces.structure_figures import draw_structures
 from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
 from anharmonic.interfaces.thermodynamics_figures import draw_pair_distributions, draw_thermodynamics
 from anharmonic.sweep.correlations import correlations_of_run, write_correlations
-from anharmonic.sweep.recorded import RecordedRun, open_run
+from anharmonic.sweep.recorded import RecordedRun
 from anharmonic.sweep.structures import ADVICE, pair_distributions, structures
 from anharmonic.sweep.thermodynamics import thermodynamics
 
@@ -73,26 +73,19 @@ class RunAnalysis:
         return [(p.name, c) for p, c in self.correlations]
 
 
-def analyse(path, progress=lambda text: lambda done, total: None):
+def analyse(run: RecordedRun, progress=lambda text: lambda done, total: None):
     """Analyse a run.
 
     Parameters
     ----------
-    path : path
-        A run file, or its folder.
+    run : RecordedRun
     progress : callable
         Called with the name of a step; gives what is called with numbers done and of all.
 
     Returns
     -------
     RunAnalysis
-
-    Raises
-    ------
-    AnharmonicError, FileFormatError
-        See `anharmonic.sweep.recorded.open_run`.
     """
-    run = open_run(path)
     record = thermodynamics(run, progress("thermodynamics"))
     averages = structures(run, progress("average structures"))
     distributions = pair_distributions(run, progress("pair distributions"))

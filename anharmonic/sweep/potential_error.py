@@ -12,7 +12,6 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.potential.linear_weights import linear_weights, with_linear_weights
 from anharmonic.potential.posterior import KINDS
 from anharmonic.potential.potential import precision
-from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.result import plain
 from anharmonic.sweep.samplers import potential_digest
 
@@ -58,7 +57,7 @@ def potential_errors(potential, runs, transitions, on_frame=lambda done, total: 
     return plain({name: _error(points, name, samples, factor, run) for name, (run, points) in chosen.items()})
 
 
-def runs_with_snapshots(potential, paths):
+def runs_with_snapshots(potential, runs):
     """The runs whose snapshots can tell the error of their potential.
 
     Raises
@@ -68,13 +67,13 @@ def runs_with_snapshots(potential, paths):
     """
     if potential.posterior is None:
         raise AnharmonicError(f"{potential.name} does not know its uncertainty: fit it again to have it")
-    recorded, given = [open_run(path) for path in paths], potential_digest(potential)
-    for run in recorded:
+    given = potential_digest(potential)
+    for run in runs:
         if run.options["potential"] != given:
             raise AnharmonicError(
                 f"{run.folder} is a run of {run.options['potential']}, the potential given is {given}"
             )
-    chosen = [run for run in recorded if sum(len(p.frames) for p in run.points) >= FEWEST]
+    chosen = [run for run in runs if sum(len(p.frames) for p in run.points) >= FEWEST]
     if not chosen:
         raise AnharmonicError(
             f"the error of the potential takes {FEWEST} snapshots or more next to a transition: make a run with "

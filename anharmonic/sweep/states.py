@@ -8,20 +8,16 @@ from anharmonic.analysis.order_parameters import observed_modes, order_parameter
 from anharmonic.errors import AnharmonicError
 from anharmonic.sweep.exchange_plan import ExchangePlan
 from anharmonic.sweep.plan import SweepPlan
-from anharmonic.sweep.recorded import open_run
 
 
-def open_alike(paths):
-    """Sweeps and exchanges of one potential at one pressure, finished or not: list of RecordedRun.
+def check_alike(recorded):
+    """That runs (`RecordedRun`) are sweeps and exchanges of one potential at one pressure.
 
     Raises
     ------
     AnharmonicError
         If there is none, a run is at one condition, or they are of different potentials or pressures.
-    FileFormatError
-        If a path leads to no run.
     """
-    recorded = [open_run(path) for path in paths]
     if not recorded:
         raise AnharmonicError("no runs: give the --out folder of one sweep or exchange, or of several")
     for run in recorded:
@@ -38,7 +34,6 @@ def open_alike(paths):
         if len({str(key(r)) for r in recorded}) > 1:
             listed = "; ".join(f"{r.folder}: {key(r)}" for r in recorded)
             raise AnharmonicError(f"runs of different {what} have no transition or free energy in common: {listed}")
-    return recorded
 
 
 def states_of(run):

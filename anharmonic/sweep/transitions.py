@@ -11,7 +11,7 @@ from anharmonic.files import write_csv, write_json
 from anharmonic.sweep.result import plain
 from anharmonic.sweep.samplers import potential_name
 from anharmonic.sweep.sampling_warnings import left_out, warnings_of
-from anharmonic.sweep.states import common_orders, directions, head, open_alike, states_of, with_orders
+from anharmonic.sweep.states import check_alike, common_orders, directions, head, states_of, with_orders
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def transitions(runs, on_curve=lambda done, total: None):
 
     Parameters
     ----------
-    runs : sequence of path
-        Folders or run files of sweeps and replica exchanges: any directions, any supercells; three supercells or more
-        tell what changes with size.
+    runs : sequence of RecordedRun
+        Sweeps and replica exchanges: any directions, any supercells; three supercells or more tell what changes with
+        size.
     on_curve : callable
         Called with the numbers of curves done and of all.
 
@@ -82,15 +82,13 @@ def transitions(runs, on_curve=lambda done, total: None):
     ------
     AnharmonicError
         If the runs are of different potentials or pressures, or too short for error bars.
-    FileFormatError
-        If a path leads to no run.
     """
-    recorded = open_alike(runs)
-    states = _by_direction_and_size(recorded)
-    found, sizes = defaultdict(dict), sorted({run.supercell.n_cells for run in recorded})
+    check_alike(runs)
+    states = _by_direction_and_size(runs)
+    found, sizes = defaultdict(dict), sorted({run.supercell.n_cells for run in runs})
     jobs = [(way, n) for way in states for n in sizes if len({s.temperature for s in states[way][n]}) > 1]
     if not jobs:
-        why = "; ".join(left_out(recorded, states[ALL]))
+        why = "; ".join(left_out(runs, states[ALL]))
         raise AnharmonicError(f"a transition takes a supercell at two temperatures or more: {why}")
     _keep_common(states)
     for done, (way, n) in enumerate(jobs):
@@ -99,11 +97,11 @@ def transitions(runs, on_curve=lambda done, total: None):
     on_curve(len(jobs), len(jobs))
     made = {name: transition(name, found) for name in _names(states[ALL])}
     record = {
-        "potential": potential_name(recorded[0].options),
-        "runs": [head(r) for r in recorded],
+        "potential": potential_name(runs[0].options),
+        "runs": [head(r) for r in runs],
         "transitions": [t for t in made.values() if t],
         "without": [name for name, t in made.items() if not t],
-        "warnings": warnings_of(recorded, found[ALL], states[ALL]),
+        "warnings": warnings_of(runs, found[ALL], states[ALL]),
     }
     return TransitionReport(plain(record), dict(found))
 

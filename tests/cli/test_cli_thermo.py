@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import import_module
 from xml.etree import ElementTree
 
 import ase.io
@@ -19,6 +20,7 @@ import spglib
 
 from anharmonic.analysis.average_structure import isotropic
 from anharmonic.analysis.order_parameters import observed_modes, split_modes
+from anharmonic.cli.thermo import doubts
 from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.structures import average_of
 
@@ -225,6 +227,38 @@ def test_refusals(call, springs, tmp_path):
     assert done.code == 2 and "no run file" in done.err
     done = call("report", springs)
     assert done.code == 2 and "no run file" in done.err
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "message"),
+    [
+        ("thermo", "file", "cannot make the folder"),
+        ("thermo", "/proc", "cannot write to the folder"),
+        ("report", ".", "it is a folder"),
+        ("report", "file/page.html", "cannot make the folder"),
+        ("transitions", "file", "cannot make the folder"),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused_first(call, swept, tmp_path, monkeypatch, command, out, message):
+    """Before anything is computed for them."""
+
+    def compute(*arguments):
+        raise AssertionError("computed")
+
+    monkeypatch.setattr(import_module("anharmonic.sweep.analysis_files"), "analyse", compute)
+    monkeypatch.setattr(import_module("anharmonic.sweep.transitions"), "transitions", compute)
+    (tmp_path / "file").write_text("")
+    done = call(command, swept, "--out", tmp_path / out)
+    assert done.code == 2 and message in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_doubts_of_runs_without_a_direction():
+    """The sentence has no gap where a sweep names its direction."""
+    points = [{"temperature_K": 300.0, "direction": way, "doubts": ["short"]} for way in ("", "heating")]
+    found = list(doubts({"points": points, "structures": []}))
+    assert found == ["doubt at 300 K: short", "doubt at 300 K heating: short"]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from anharmonic.errors import AnharmonicError
 from anharmonic.potential.linear_weights import linear_weights, with_linear_weights
 from anharmonic.potential.posterior import Posterior
 from anharmonic.sweep.potential_error import potential_errors, runs_with_snapshots
+from anharmonic.sweep.recorded import open_run
 
 SCALES = np.array([0.5, 2.0, 1.5])
 TEMPERATURES = [180, 200, 220, 240]
@@ -39,7 +40,7 @@ def run(salt, tmp_path_factory):
 
 def test_equals_energies_of_members(salt, run):
     """Two members, one along each direction: the differences of their energies, frame by frame."""
-    known = runs_with_snapshots(salt, [run])
+    known = runs_with_snapshots(salt, [open_run(run)])
     found = potential_errors(salt, known, {"strain Eg": 205.0})["strain Eg"]
     assert found["temperatures_K"] == [180.0, 200.0, 220.0] and found["n_snapshots"] == 96 and found["n_cells"] == 8
     opened = known[0]
@@ -67,19 +68,19 @@ def test_equals_energies_of_members(salt, run):
 
 def test_snapshots_far_from_a_transition_say_nothing(salt, run):
     """Beyond 30 K; and where those within are too few."""
-    known = runs_with_snapshots(salt, [run])
+    known = runs_with_snapshots(salt, [open_run(run)])
     assert potential_errors(salt, known, {"strain Eg": 300.0, "strain T2g": 265.0}) == {}
 
 
 def test_refusals(salt, run, tmp_path):
     """No posterior, another potential; runs without snapshots."""
     with pytest.raises(AnharmonicError, match="does not know its uncertainty"):
-        runs_with_snapshots(replace(salt, posterior=None), [run])
+        runs_with_snapshots(replace(salt, posterior=None), [open_run(run)])
     weights = np.concatenate(linear_weights(salt.model, last_layers=True))
     other = salt.with_model(with_linear_weights(salt.model, 2 * weights, last_layers=True), "other")
     with pytest.raises(AnharmonicError, match=r"is a run of salt .* given is other"):
-        runs_with_snapshots(other, [run])
+        runs_with_snapshots(other, [open_run(run)])
     file = tmp_path / "run.h5"
     ah.sweep(salt, supercell=[2, 2, 2], temperatures=[200, 300], equilibration=200, production=400, file=file)
     with pytest.raises(AnharmonicError, match="--snapshots"):
-        runs_with_snapshots(salt, [file])
+        runs_with_snapshots(salt, [open_run(file)])
