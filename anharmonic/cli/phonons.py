@@ -7,6 +7,9 @@ import typer
 
 from anharmonic.cli import options as opt
 
+MOST_BANDS = 8
+"""Temperatures in the figure of bands: the first, the last, and what lies evenly between."""
+
 Temperatures = Annotated[
     str | None,
     typer.Option(
@@ -132,12 +135,12 @@ def phonons(
 def draw(result, folder):
     """Draw all figures of a `PhononResult`; returns their names."""
     from anharmonic.interfaces.phonon_figures import draw_bands, draw_soft_modes, draw_spectra
+    from anharmonic.interfaces.style import evenly
     from anharmonic.phonons.points import bands
 
-    curves = {"harmonic": bands(result.harmonic)}
-    for thermal in result.thermal[-1:]:
-        curves[f"{thermal.record['temperature_K']:g} K"] = bands(thermal.fit.phonon)
-    draw_bands(curves, folder / "bands")
+    rising = sorted(result.thermal, key=lambda t: t.record["temperature_K"])
+    thermal = [(t.record["temperature_K"], bands(t.fit.phonon)) for t in evenly(rising, MOST_BANDS)]
+    draw_bands(bands(result.harmonic), thermal, folder / "bands")
     if not result.thermal or not result.points[0]["soft_modes"]:
         return ["bands.png and .pdf"]
     draw_soft_modes(result.summary, folder / "soft_modes")

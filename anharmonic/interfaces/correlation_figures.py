@@ -3,7 +3,7 @@
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
-from anharmonic.interfaces.style import COLOURS, MARKERS, MUTED, PAGE, figure
+from anharmonic.interfaces.style import COLOURS, MARKERS, MUTED, PAGE, evenly, figure
 
 MOST = len(COLOURS)
 """Temperatures in one figure."""
@@ -21,7 +21,7 @@ def draw_tilt_correlations(found, path):
     """
     if not found:
         raise AnharmonicError("a figure of correlations takes at least one temperature that recorded them, found none")
-    chosen = [found[k] for k in np.unique(np.linspace(0, len(found) - 1, min(MOST, len(found))).round().astype(int))]
+    chosen = evenly(found, MOST)
     with figure(path, PAGE, 4.4) as drawing:
         panels = drawing.subplots(2, 3, sharex=True, sharey=True)
         for row, name in zip(panels, ("along", "across"), strict=True):

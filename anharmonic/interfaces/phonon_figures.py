@@ -1,43 +1,52 @@
 """Phonons: bands with their density of states, soft modes over temperature, spectra of soft modes."""
 
 import numpy as np
-from matplotlib import colormaps
 
-from anharmonic.interfaces.style import COLOURS, COLUMN, INK, MARKERS, MUTED, PAGE, figure
+from anharmonic.interfaces.style import COLOURS, COLUMN, INK, MARKERS, MUTED, PAGE, figure, shades
 
 GAMMA = "G"
 DENSITY_WIDTH = 0.28
 """Width of the density of states, of that of the bands."""
 
 
-def draw_bands(curves, path):
-    """Draw bands along one path, and densities of states beside them.
+def draw_bands(rest, thermal, path):
+    """Draw bands along one path, and densities of states beside them: at rest dashed, darker at lower temperatures.
 
     Parameters
     ----------
-    curves : dict of dict
-        By name, such as "harmonic" or "500 K": ``segments`` and ``dos`` as of `anharmonic.phonons.points.bands`. All
-        are drawn over the path of the first: cells of other temperatures have slightly other ones.
+    rest : dict
+        Of the harmonic crystal: ``segments`` and ``dos`` as of `anharmonic.phonons.points.bands`.
+    thermal : sequence of (float, dict)
+        Temperature (K) and the same there, rising. All are drawn over the path of the crystal at rest: cells of other
+        temperatures have slightly other ones.
     path : path-like
         png, pdf or svg; png and pdf without a suffix.
     """
     with figure(path, PAGE, 3.4) as drawing:
         widths = {"width_ratios": (1, DENSITY_WIDTH)}
         axes, beside = drawing.subplots(1, 2, sharey=True, gridspec_kw=widths)
-        path_segments = next(iter(curves.values()))["segments"]
-        for colour, (name, found) in zip(COLOURS, curves.items(), strict=False):
-            for k, (segment, along) in enumerate(zip(found["segments"], path_segments, strict=True)):
-                lines = axes.plot(along["distance"], segment["frequency"], color=colour, lw=0.9)
-                lines[0].set_label(name if k == 0 else None)
-            beside.plot(found["dos"]["density"], found["dos"]["frequency"], color=colour, lw=0.9)
-        mark_points(axes, path_segments)
+        for colour, (temperature, found) in zip(shades(len(thermal)), thermal, strict=True):
+            _draw_bands(axes, beside, found, rest["segments"], f"{temperature:g} K", color=colour)
+        look = {"color": INK, "ls": (0, (4, 2))} if thermal else {"color": COLOURS[0]}
+        _draw_bands(axes, beside, rest, rest["segments"], "at rest", **look)
+        mark_points(axes, rest["segments"])
         for panel in (axes, beside):
             panel.axhline(0, color=MUTED, lw=0.5, zorder=0)
         axes.set_ylabel("Frequency (THz)")
         beside.set_xlabel("States (1 / THz / cell)")
         beside.set_xlim(left=0)
-        if len(curves) > 1:
-            axes.legend(loc="upper right", labelcolor=INK, frameon=True, framealpha=0.9, edgecolor="none")
+        if thermal:
+            names = axes.get_legend_handles_labels()
+            drawing.legend(*names, loc="outside lower center", ncols=len(thermal) + 1, labelcolor=INK,
+                           handlelength=1.4, columnspacing=1.0)  # fmt: skip
+
+
+def _draw_bands(axes, beside, found, path_segments, name, **look):
+    """One set of bands over the path, and its density of states."""
+    for k, (segment, along) in enumerate(zip(found["segments"], path_segments, strict=True)):
+        lines = axes.plot(along["distance"], segment["frequency"], lw=0.8, **look)
+        lines[0].set_label(name if k == 0 else None)
+    beside.plot(found["dos"]["density"], found["dos"]["frequency"], lw=0.8, **look)
 
 
 def draw_soft_modes(summary, path):
@@ -83,8 +92,8 @@ def draw_spectra(spectra, path):
         panels = drawing.subplots(1, len(spectra), squeeze=False)[0]
         for axes, (label, curves) in zip(panels, spectra.items(), strict=True):
             reach = 3 * max(curve["peak_THz"] for curve in curves)
-            for curve, shade in zip(curves, np.linspace(0.15, 0.85, len(curves)), strict=True):
-                colour, shown = colormaps["viridis"](shade), curve["frequency"] < reach
+            for curve, colour in zip(curves, shades(len(curves)), strict=True):
+                shown = curve["frequency"] < reach
                 axes.plot(curve["frequency"][shown], curve["density"][shown], color=colour, lw=0.9,
                           label=f"{curve['temperature_K']:g} K")  # fmt: skip
             axes.set(xlabel="Frequency (THz)", xlim=(0, reach))

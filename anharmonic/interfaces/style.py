@@ -4,6 +4,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -60,6 +62,16 @@ def look(k):
     """Colour, line style and marker of the curve k: all colours come first, no two of 24 curves look alike."""
     again, k = divmod(k, len(COLOURS))
     return COLOURS[k], LINES[again % len(LINES)], MARKERS[(k + again) % len(MARKERS)]
+
+
+def shades(number):
+    """Colours of one quantity that rises, such as temperature: dark to light, even to colour-blind readers."""
+    return [colormaps["viridis"](x) for x in np.linspace(0.1, 0.85, number)]
+
+
+def evenly(items, most):
+    """At most so many of a sequence: the first, the last, and what lies evenly between."""
+    return [items[k] for k in np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))]
 
 
 @contextmanager

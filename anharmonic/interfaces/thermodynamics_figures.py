@@ -3,7 +3,7 @@
 import numpy as np
 
 from anharmonic.errors import AnharmonicError
-from anharmonic.interfaces.style import BAND, COLOURS, DODGE, MARKERS, MUTED, PAGE, figure
+from anharmonic.interfaces.style import BAND, COLOURS, DODGE, MARKERS, MUTED, PAGE, evenly, figure
 
 DULONG_PETIT = 3.0
 """Heat capacity of a harmonic crystal, k per atom."""
@@ -164,7 +164,7 @@ def draw_pair_distributions(found, path, most=4):
         raise AnharmonicError(
             "a figure of pair distributions takes at least one temperature with snapshots, found none"
         )
-    chosen = [found[k] for k in np.unique(np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int))]
+    chosen = evenly(found, most)
     names = list(chosen[0][1].functions)
     rows = -(-len(names) // 2)
     with figure(path, PAGE, 0.6 + 1.7 * rows) as drawing:

@@ -5,31 +5,12 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from anharmonic.interfaces import style
 from anharmonic.interfaces.free_energy_figures import draw_integration, draw_landau
 from anharmonic.interfaces.numbers import plus_minus
 from anharmonic.interfaces.thermodynamics_figures import _linear_expansion
 from anharmonic.interfaces.transition_figures import _mark, _title
 
 Q = [-0.1, -0.05, 0.0, 0.05, 0.1]
-
-
-@pytest.fixture
-def drawn(monkeypatch, tmp_path):
-    """Calls a drawing function and returns the `Figure` that it drew."""
-    kept = []
-
-    class Kept(Figure):
-        def __init__(self, *arguments, **options):
-            super().__init__(*arguments, **options)
-            kept.append(self)
-
-    def call(draw, *arguments):
-        draw(*arguments, tmp_path / "figure.png")
-        return kept[-1]
-
-    monkeypatch.setattr(style, "Figure", Kept)
-    return call
 
 
 def bars(axes):
