@@ -4,8 +4,6 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from anharmonic.conventions import VOIGT
 from anharmonic.files import write_csv, write_json
 from anharmonic.interfaces.cif import write_cif
@@ -13,8 +11,9 @@ from anharmonic.interfaces.correlation_figures import draw_tilt_correlations
 from anharmonic.interfaces.structure_figures import draw_structures
 from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
 from anharmonic.interfaces.thermodynamics_figures import draw_pair_distributions, draw_thermodynamics
-from anharmonic.sweep.correlations import correlations_of_run, write_correlations
+from anharmonic.sweep.correlations import correlation_record, correlations_of_run, write_correlations
 from anharmonic.sweep.recorded import RecordedRun
+from anharmonic.sweep.result import plain
 from anharmonic.sweep.structures import ADVICE, pair_distributions, structures
 from anharmonic.sweep.thermodynamics import thermodynamics
 
@@ -34,7 +33,7 @@ class RunAnalysis:
     summary : dict
         The contents of summary.json beside the run; empty if there is none.
     record : dict
-        Of `thermodynamics`, with ``structures``: a list of structure records.
+        Of `thermodynamics`, with ``structures``, ``pair_distributions`` and ``tilt_correlations``: lists of records.
     averages : list of (RecordedPoint, AverageStructure, dict)
     distributions : list of (RecordedPoint, PairDistribution)
     correlations : list of (RecordedPoint, TiltCorrelations)
@@ -93,10 +92,13 @@ def analyse(run: RecordedRun, progress=lambda text: lambda done, total: None):
         record["warnings"].append(f"no average structure, displacement parameters or layers: {ADVICE}")
     if not distributions:
         record["warnings"].append("no pair distribution: it takes snapshots (`--snapshots STEPS`)")
+    correlations = correlations_of_run(run)
     record["structures"] = [r for _, _, r in averages]
+    record["pair_distributions"] = plain([_pair_record(*found) for found in distributions])
+    record["tilt_correlations"] = plain([correlation_record(*found) for found in correlations])
     file = run.folder / "summary.json"
     summary = json.loads(file.read_text()) if file.is_file() else {}
-    return RunAnalysis(run, summary, record, averages, distributions, correlations_of_run(run))
+    return RunAnalysis(run, summary, record, averages, distributions, correlations)
 
 
 def write_analysis(found: RunAnalysis, folder):
@@ -122,7 +124,7 @@ def write_analysis(found: RunAnalysis, folder):
         written.append("pair_distribution.csv")
         drawings["pair_distribution"] = lambda p: draw_pair_distributions(found.drawn_distributions, p)
     if found.correlations:
-        write_correlations(found.correlations, folder / "tilt_correlation.csv")
+        write_correlations(found.record["tilt_correlations"], folder / "tilt_correlation.csv")
         written.append("tilt_correlation.csv")
         drawings["tilt_correlation"] = lambda p: draw_tilt_correlations(found.drawn_correlations, p)
     if "transitions" in found.summary and "exchange" not in found.summary:
@@ -176,13 +178,21 @@ def _row(point):
     return row | {"signs_of_layers": " ".join(f"{k}:{v['signs']}" for k, v in point.get("layers", {}).items())}
 
 
+def _pair_record(point, distribution):
+    """The distributions of one temperature: numbers at all distances, by pair."""
+    at = {"temperature_K": point.temperature, "direction": point.label}
+    at["distance_A"] = distribution.distances.round(4)
+    pairs = distribution.functions.items()
+    return at | {"pairs": {pair: {"g": f.mean.round(6), "g_error": f.error.round(6)} for pair, f in pairs}}
+
+
 def _pair_rows(found):
-    for point, distribution in found.distributions:
-        at = {"temperature_K": point.temperature, "direction": point.label}
-        for pair, function in distribution.functions.items():
-            for r, value, error in zip(distribution.distances, function.mean, function.error, strict=True):
-                known = round(float(error), 6) if np.isfinite(error) else None
-                yield at | {"pair": pair, "distance_A": round(r, 4), "g": round(value, 6), "g_error": known}
+    """The same as lines of a table."""
+    for record in found.record["pair_distributions"]:
+        at = {name: record[name] for name in ("temperature_K", "direction")}
+        for pair, function in record["pairs"].items():
+            for r, g, error in zip(record["distance_A"], function["g"], function["g_error"], strict=True):
+                yield at | {"pair": pair, "distance_A": r, "g": g, "g_error": error}
 
 
 def _write_rows(path, rows):

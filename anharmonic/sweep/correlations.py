@@ -31,14 +31,27 @@ def correlations_of_run(run):
     return found
 
 
-def write_correlations(found: list[tuple[object, TiltCorrelations]], path):
-    """A CSV with a line for each temperature, rotation axis, direction and distance."""
-    columns = ["temperature_K", "direction", "tilt_about", "along", "distance_cells", "correlation", "error"]
+def correlation_record(point, found: TiltCorrelations):
+    """One temperature: an entry for each rotation axis, direction and distance that was recorded."""
+    angles = np.degrees(np.arctan(np.sqrt(found.mean_square)))
+    entries = [
+        {
+            "tilt_about": "xyz"[axis], "along": "xyz"[way], "distance_cells": int(distance),
+            "correlation": found.mean[axis, way, distance], "error": found.error[axis, way, distance],
+            "rms_tilt_deg": angles[axis],
+        }
+        for axis, way, distance in np.argwhere(np.isfinite(found.mean))
+    ]  # fmt: skip
+    return {"temperature_K": point.temperature, "direction": point.label, "correlations": entries}
+
+
+def write_correlations(records, path):
+    """A CSV with a line for each entry of each temperature (see `correlation_record`)."""
     rows = []
-    for point, c in found:
-        for axis, way, distance in np.argwhere(np.isfinite(c.mean)):
-            numbers = c.mean[axis, way, distance], c.error[axis, way, distance]
-            rms = np.degrees(np.arctan(np.sqrt(c.mean_square[axis])))
-            where = [point.temperature, point.label, "xyz"[axis], "xyz"[way], distance]
-            rows.append([*where, *(f"{x:.6g}" for x in (*numbers, rms))])
+    for record in records:
+        where = [record["temperature_K"], record["direction"]]
+        for entry in record["correlations"]:
+            *place, value, error, angle = entry.values()
+            rows.append([*where, *place, *(None if x is None else f"{x:.6g}" for x in (value, error, angle))])
+    columns = ["temperature_K", "direction", "tilt_about", "along", "distance_cells", "correlation", "error"]
     write_csv(path, [*columns, "rms_tilt_deg"], rows)

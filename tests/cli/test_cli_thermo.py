@@ -87,14 +87,13 @@ def test_thermo_of_a_sweep(call, swept, tmp_path):
     assert {"volume_A3_per_cell", "thermal_expansion_xx_1e-6_per_K", "C11_error_GPa"} <= set(rows[0])
     first = rows_of(tmp_path / "displacement_parameters.csv")[0]
     assert float(first["U_iso_A2"]) > 10 * float(first["U_iso_error_A2"]) > 0 and "U_xy_error_A2" in first
-    pairs = {row["pair"] for row in rows_of(tmp_path / "pair_distribution.csv")}
-    assert pairs == {"Cs-Cs", "Cs-Pb", "Cs-Br", "Pb-Pb", "Pb-Br", "Br-Br"}
+    check_distributions(rows_of(tmp_path / "pair_distribution.csv"), record["pair_distributions"])
     for name in ("thermodynamics", "structures", "pair_distribution", "tilt_correlation", "lattice", "order"):
         assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert (tmp_path / f"{name}.png").stat().st_size > 20_000
 
     check_modes(record, done.out, rows)
-    check_correlations(rows_of(tmp_path / "tilt_correlation.csv"))
+    check_correlations(rows_of(tmp_path / "tilt_correlation.csv"), record["tilt_correlations"])
     check_cif(tmp_path / "structures" / "100-K-heating.cif", record["structures"][0])
 
 
@@ -108,8 +107,20 @@ def check_modes(record, screen, rows):
         assert atom["neighbours"] == {"Cs": 12, "Pb": 6, "Br": 2}[atom["species"]]
 
 
-def check_correlations(rows):
+def check_distributions(rows, records):
+    """All pairs of species, in the table and in the record."""
+    assert {row["pair"] for row in rows} == {"Cs-Cs", "Cs-Pb", "Cs-Br", "Pb-Pb", "Pb-Br", "Br-Br"}
+    last, own = records[-1], [row for row in rows if row["temperature_K"] == "200.0" and row["pair"] == "Pb-Br"]
+    for name, numbers in {"distance_A": last["distance_A"], **last["pairs"]["Pb-Br"]}.items():
+        assert [float(row[name]) for row in own] == numbers
+    assert last["temperature_K"] == 200 and len(records) == 2 and max(last["pairs"]["Pb-Br"]["g"]) > 1
+
+
+def check_correlations(rows, records):
     """Two temperatures, nine pairs of axes, distances 0 and 1 of two cells; 1 where there is no distance."""
+    entries = [entry for record in records for entry in record["correlations"]]
+    for name in ("correlation", "error", "rms_tilt_deg"):
+        np.testing.assert_allclose([float(row[name]) for row in rows], [entry[name] for entry in entries], rtol=1e-5)
     assert len(rows) == 2 * 9 * 2
     assert {float(r["correlation"]) for r in rows if r["distance_cells"] == "0"} == {1.0}
     assert all(abs(float(r["correlation"])) < 1 for r in rows if r["distance_cells"] == "1")
