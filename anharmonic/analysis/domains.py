@@ -53,6 +53,11 @@ class Alignment:
         """Number of domains that were visited."""
         return len(np.unique(self.operations))
 
+    def of_samples(self, rows):
+        """The same of some of the samples."""
+        rows = np.asarray(rows, int)
+        return Alignment(self.images, self.operations[rows], self.turned[rows])
+
     def deformation(self, deformation):
         """Deformation gradients (n_samples, 3, 3), turned."""
         rotations = self.images.rotations[self.operations]

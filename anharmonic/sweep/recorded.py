@@ -39,6 +39,8 @@ class RecordedPoint:
         Production samples by name, (n_samples, ...).
     frames : tuple of int
         Numbers of its snapshots in the run.
+    rows : tuple of int
+        Number of the sample that was taken of the state of each snapshot.
     """
 
     temperature: float
@@ -47,6 +49,7 @@ class RecordedPoint:
     tension: np.ndarray
     samples: dict = field(repr=False)
     frames: tuple = ()
+    rows: tuple = ()
 
     @property
     def name(self):
@@ -191,16 +194,19 @@ def _stages(plan, samples, snapshots, least):
     frames = _frames(snapshots, len(plan.stages))
     for k, stage in enumerate(plan.stages[: last + (n_last >= least)]):
         tension = np.zeros((3, 3)) if stage.tension is None else np.asarray(stage.tension)
-        found = stage_samples(samples, k)
-        yield RecordedPoint(stage.temperature, stage.label, stage.pressure, tension, found, frames[k])
+        found, (taken, steps) = stage_samples(samples, k), frames[k]
+        first = int(np.argmax((samples["stage"] == k) & samples["production"]))
+        rows = tuple(step // plan.sampling.stride - 1 - first for step in steps)
+        yield RecordedPoint(stage.temperature, stage.label, stage.pressure, tension, found, taken, rows)
 
 
 def _frames(snapshots, n_stages):
-    """Numbers of the snapshots of production by stage."""
+    """Numbers and steps of the snapshots of production by stage."""
     if snapshots is None:
-        return [()] * n_stages
-    stage, production = (snapshots.series.read(name) for name in ("stage", "production"))
-    return [tuple(np.flatnonzero((stage == k) & production).tolist()) for k in range(n_stages)]
+        return [((), ())] * n_stages
+    stage, production, step = (snapshots.series.read(name) for name in ("stage", "production", "step"))
+    chosen = [np.flatnonzero((stage == k) & production) for k in range(n_stages)]
+    return [(tuple(rows.tolist()), tuple(step[rows].tolist())) for rows in chosen]
 
 
 def _replicas(plan, samples):

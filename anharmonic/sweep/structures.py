@@ -25,7 +25,8 @@ ADVICE = "record them with `--observe sites`, or take snapshots with `--snapshot
 def average_of(run, point):
     """Average structure of one temperature; None if the run recorded neither moments of sites nor snapshots.
 
-    Moments that were recorded at every sample come first; else `FEWEST` snapshots or more do.
+    Moments that were recorded at every sample come first; else `FEWEST` snapshots or more do. Either is turned into
+    one domain, by the tilts of all samples.
 
     Returns
     -------
@@ -39,7 +40,7 @@ def average_of(run, point):
         states = [run.snapshots[k] for k in point.frames]
         series = np.stack([np.asarray(moments(s.displacements, folding.members), float) for s in states])
         deformation = np.stack([s.deformation for s in states]).astype(float)
-        alignment = None
+        alignment = None if alignment is None else alignment.of_samples(point.rows)
     else:
         return None
     if alignment is not None:
