@@ -86,7 +86,7 @@ def analyse(run: RecordedRun, progress=lambda text: lambda done, total: None):
     RunAnalysis
     """
     record = thermodynamics(run, progress("thermodynamics"))
-    averages = structures(run, progress("average structures"))
+    averages = structures(run, record["points"], progress("average structures"))
     distributions = pair_distributions(run, progress("pair distributions"))
     if not averages:
         record["warnings"].append(f"no average structure, displacement parameters or layers: {ADVICE}")

@@ -59,6 +59,16 @@ def doubts_of(run, record, energy, alignment):
     return found
 
 
+def group_doubts(group, tilted):
+    """Sentences on the space group of mean positions beside the one that tilts name; None where they name none."""
+    if tilted is None or tilted == group:
+        return []
+    return [
+        f"{group} by its mean positions, {tilted} by its tilts: the run is too short to tell, or more than tilts is "
+        "ordered"
+    ]
+
+
 def _turning(alignment, length, unit):
     turns = alignment.n_turns
     if not 0 < turns < TURNS:

@@ -9,6 +9,7 @@ from anharmonic.conventions import to_voigt
 from anharmonic.crystal.folding import Folding
 from anharmonic.errors import AnharmonicError
 from anharmonic.sampling.site_moments import moments
+from anharmonic.sweep.doubts import group_doubts
 from anharmonic.sweep.result import plain
 from anharmonic.sweep.thermodynamics import alignment_of
 
@@ -48,8 +49,8 @@ def average_of(run, point):
     return average_structure(run.crystal, folding.folded, series, deformation)
 
 
-def structure_record(run, point, average: AverageStructure):
-    """What an average structure says, JSON-like."""
+def structure_record(run, point, average: AverageStructure, tilted=None):
+    """What an average structure says, JSON-like; `tilted` is the space group that the tilts name."""
     try:
         symmetry = average.symmetry
     except AnharmonicError as error:
@@ -85,7 +86,7 @@ def structure_record(run, point, average: AverageStructure):
         "cell_A": average.configuration.cell,
         "off_centre": off_centre(average.configuration, average.position_error),
         "atoms": atoms,
-        "doubts": _doubts(average),
+        "doubts": _doubts(average) + group_doubts(str(symmetry.international), tilted),
     })  # fmt: skip
 
 
@@ -109,12 +110,14 @@ def _doubts(average):
     return found
 
 
-def structures(run, progress=lambda done, total: None):
+def structures(run, records, progress=lambda done, total: None):
     """Average structures of all temperatures.
 
     Parameters
     ----------
     run : RecordedRun
+    records : sequence of dict
+        The ``points`` of `anharmonic.sweep.thermodynamics.thermodynamics`.
     progress : callable
         Called with the number of temperatures done and of all.
 
@@ -127,7 +130,8 @@ def structures(run, progress=lambda done, total: None):
     for k, point in enumerate(run.points):
         average = average_of(run, point)
         if average is not None:
-            found.append((point, average, structure_record(run, point, average)))
+            tilted = records[k].get("space_group_of_tilts")
+            found.append((point, average, structure_record(run, point, average, tilted)))
         progress(k + 1, len(run.points))
     return found
 

@@ -7,7 +7,7 @@ import pytest
 
 from anharmonic.analysis import estimate
 from anharmonic.sampling import Conditions
-from anharmonic.sweep.doubts import doubts_of, interval_doubts, needed
+from anharmonic.sweep.doubts import doubts_of, group_doubts, interval_doubts, needed
 from anharmonic.sweep.recorded import RecordedPoint
 
 RUN = SimpleNamespace(axis=(0.1, "ps"), is_exchange=False)
@@ -77,3 +77,10 @@ def test_routes_that_disagree():
     (text,) = interval_doubts(record)
     assert text.startswith("100 - 140 K heating: the heat capacity") and "5.0 standard errors" in text
     assert interval_doubts(record | {"one_phase": False}) == interval_doubts(record | {"sigmas_heat": 3.0}) == []
+
+
+def test_groups_that_disagree():
+    """Mean positions and tilts that name two space groups; nothing is said where tilts name none."""
+    (text,) = group_doubts("P4/mbm", "Pm-3m")
+    assert text.startswith("P4/mbm by its mean positions, Pm-3m by its tilts")
+    assert group_doubts("Pnma", "Pnma") == group_doubts("P4mm", None) == []

@@ -12,7 +12,7 @@ from anharmonic.crystal.folding import Folding
 from anharmonic.sampling.site_moments import moments
 from anharmonic.sweep.distortions import distortion
 from anharmonic.sweep.recorded import RecordedPoint
-from anharmonic.sweep.structures import average_of
+from anharmonic.sweep.structures import average_of, structures
 
 CRYSTAL, SUPERCELL = perovskite(), Supercell.from_matrix([4, 4, 2])
 N_SAMPLES, EVERY = 400, 4
@@ -55,3 +55,14 @@ def test_structures_are_those_of_one_domain(name, source):
     np.testing.assert_allclose(np.sort(abs(distortion(found.configuration).tilts)), np.sort(ANGLES[name]), atol=0.5)
     lengths = [1, 1, 1] if name == "Pm-3m" else [0.992, 1.004, 1.004]
     np.testing.assert_allclose(np.sort(found.configuration.deformation.diagonal()), lengths, atol=1e-6)
+
+
+def test_other_groups_of_tilts_are_doubted():
+    """What the tilts of the same temperature name stands beside the group of the mean structure."""
+    run, point = recorded("Pnma")
+    run.points = (point,)
+    ((_, _, doubted),) = structures(run, [{"space_group_of_tilts": "Cmcm"}])
+    ((_, _, agreed),) = structures(run, [{"space_group_of_tilts": "Pnma"}])
+    assert [text for text in doubted["doubts"] if text not in agreed["doubts"]] == [
+        "Pnma by its mean positions, Cmcm by its tilts: the run is too short to tell, or more than tilts is ordered"
+    ]
