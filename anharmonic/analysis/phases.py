@@ -5,7 +5,8 @@ width mean|t| / std|t| = 1.32, and 1.73 for a flat distribution. One that is ord
 from zero, whether it keeps its sign or flips between domains: the ratio is |mean| / std and
 grows without bound. A component is ordered if the ratio reaches `SIGNAL` and the mean angle
 `MINIMUM_ANGLE`. Of Gaussian series worth 5, 10, 20 independent samples 7e-3, 1e-4, none of
-20,000 pass by chance; a series shorter than 20 correlation times is called doubtful.
+20,000 pass by chance; a series shorter than 20 correlation times is called doubtful, and so is a
+disordered component that its error bars do not tell from an ordered one of the same irrep.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ MINIMUM_ANGLE = 0.5
 VECTOR_SIGNAL = 4.0
 """The length of (t_x, t_y, t_z) is static from this mean/std on (2.37 for three Gaussians about zero)."""
 
+APART = 4.0
+"""A disordered component is told from an ordered one if their means are this many standard errors apart."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -43,8 +47,9 @@ class Phase:
         Static components: in-phase about x, y, z, anti-phase about x, y, z.
     doubtful : tuple of bool, length 6
         Components whose verdict a longer run (or a supercell that holds them) may change: the
-        series is shorter than 20 correlation times, the tilt changes its axis during the run,
-        or the supercell does not hold it.
+        series is shorter than 20 correlation times, the tilt changes its axis during the run, is
+        not ordered but differs from an ordered one of its irrep by less than `APART` standard
+        errors, or the supercell does not hold it.
     """
 
     name: str
@@ -96,8 +101,9 @@ def doubtful_tilts(tangents):
     tangents = np.asarray(tangents, float)
     ordered, size = static_tilts(tangents), np.abs(tangents)
     is_large = angles(size.mean(axis=0)) >= MINIMUM_ANGLE
-    is_short = estimate(np.where(ordered, size, tangents)).is_short
-    return is_large & (is_short | _changes_axis(tangents, ordered)) | ~np.isfinite(tangents).all(axis=0)
+    found = estimate(np.where(ordered, size, tangents))
+    unsettled = found.is_short | _changes_axis(tangents, ordered) | _near_ordered(found, ordered)
+    return is_large & unsettled | ~np.isfinite(tangents).all(axis=0)
 
 
 def tilt_estimate(tangents):
@@ -115,3 +121,11 @@ def _changes_axis(tangents, ordered):
     length = np.linalg.norm(np.nan_to_num(tangents).reshape(-1, 2, 3), axis=-1)
     is_static = length.mean(axis=0) >= VECTOR_SIGNAL * np.maximum(length.std(axis=0), 1e-12)
     return np.repeat(is_static & ~ordered.reshape(2, 3).any(axis=1), 3)
+
+
+def _near_ordered(found, ordered):
+    """Components that are not ordered and not `APART` from an ordered one of their irrep, shape (6,), bool."""
+    mean, error, ordered = (np.reshape(x, (2, 3)) for x in (np.abs(found.mean), found.error, ordered))
+    difference = np.abs(mean[:, :, None] - mean[:, None])
+    is_near = difference < APART * np.hypot(error[:, :, None], error[:, None])
+    return (is_near & ordered[:, None]).any(axis=2).ravel() & ~ordered.ravel()

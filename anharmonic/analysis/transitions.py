@@ -9,6 +9,9 @@ this step and run length. Between different phases one transition is reported, w
 whole flicker; an excursion that ends where it began (A A B A A) is reported as both changes, and so is
 a stray name that has its place elsewhere in the sweep (A A B C C C B B B). All of these are marked
 ``unresolved``, and ``sequence`` lists every name in the bracket: nothing is dropped.
+
+A phase that is in doubt at each of its temperatures may not be there at all: the transitions on both
+sides of it are ``unresolved`` too.
 """
 
 from itertools import pairwise
@@ -20,6 +23,9 @@ from anharmonic.errors import AnharmonicError
 BRIEF = 2
 """A phase seen at no more than this many temperatures in a row, and then left for one seen before, is a flicker."""
 
+TILTS = "tilt_in_phase", "tilt_anti_phase"
+"""Keys of the angles of a point."""
+
 
 def find_transitions(points, direction):
     """Find where the phase changes along one run of temperatures.
@@ -28,7 +34,7 @@ def find_transitions(points, direction):
     ----------
     points : sequence of dict
         In the order in which they were run: ``temperature_K``, ``phase``, and where there are tilts
-        ``glazer``, ``tilt_in_phase`` and ``tilt_anti_phase`` (three angles each, degrees).
+        ``glazer``, ``tilt_in_phase`` and ``tilt_anti_phase`` (three angles each, degrees) and ``doubtful``.
     direction : str
         ``"heating"`` or ``"cooling"``.
 
@@ -46,7 +52,8 @@ def find_transitions(points, direction):
     _check_order([p["temperature_K"] for p in points], direction)
     names = [(p["phase"], p.get("glazer")) for p in points]
     found = []
-    for first, last, unresolved in _brackets(names):
+    for first, last, flickers in _brackets(names):
+        unresolved = flickers or any(_is_doubtful(points, names, k) for k in (first, last))
         temperature, error = _locate(points, first, last, unresolved)
         start, end = _distinct_labels(names[first], names[last])
         found.append({
@@ -64,6 +71,12 @@ def find_transitions(points, direction):
 def in_kelvin(transition):
     """Temperature and error of one of `find_transitions`, in words; the error is rounded up."""
     return f"{transition['temperature_K']:.0f} ± {np.ceil(transition['error_K']):.0f}"
+
+
+def bracket(transition):
+    """Temperatures (K), low and high, between which the phase of one of `find_transitions` changes."""
+    found = [temperature for temperature, _ in transition["sequence"]]
+    return min(found), max(found)
 
 
 def _check_order(temperatures, direction):
@@ -91,6 +104,18 @@ def _brackets(names):
         else:
             yield from ((runs[j][2], runs[j + 1][1], True) for j in range(k, end))
             k = end
+
+
+def _is_doubtful(points, names, k):
+    """Whether the phase around point `k` is in doubt at all its temperatures, and a longer run may settle it."""
+    begin = next((i + 1 for i in range(k, -1, -1) if names[i] != names[k]), 0)
+    end = next((i for i in range(k, len(names)) if names[i] != names[k]), len(names))
+    return all(p.get("doubtful") and _holds_tilts(p) for p in points[begin:end])
+
+
+def _holds_tilts(point):
+    """Whether the supercell holds all tilts: a doubt of those that it does not hold stays."""
+    return bool(np.isfinite(np.array([point.get(key, np.zeros(3)) for key in TILTS], float)).all())
 
 
 def _is_brief(run):
@@ -152,11 +177,7 @@ def _tilt_that_vanishes(before, after):
     """``(key, grows)`` of the one kind of tilt that is in one phase only; None if there is no such kind."""
     if before is None or after is None:
         return None
-    only = [
-        (key, sign in after)
-        for key, sign in (("tilt_in_phase", "+"), ("tilt_anti_phase", "-"))
-        if (sign in before) != (sign in after)
-    ]
+    only = [(key, sign in after) for key, sign in zip(TILTS, "+-", strict=True) if (sign in before) != (sign in after)]
     return only[0] if len(only) == 1 else None
 
 

@@ -12,6 +12,12 @@ TURNS = 10
 SIGMAS = 4.0
 """Two routes to one number disagree if they differ by more standard errors than this."""
 
+DOUBTED = (
+    "a longer run may change the name of the phase: its tilts move too slowly for this one, or its error bars do not "
+    "tell them apart"
+)
+"""Of a temperature whose tilts do not settle the phase."""
+
 
 def doubts_of(run, record, energy, alignment):
     """Sentences on one temperature; none if there is nothing to doubt.
@@ -38,7 +44,7 @@ def doubts_of(run, record, energy, alignment):
             f"independent ones in {_time(length, unit)}: run {needed(energy)} times as long"
         )
     if record.get("doubtful"):
-        found.append("a longer run may change the name of the phase: its tilts move too slowly for this one")
+        found.append(DOUBTED)
     if alignment is not None and not run.is_exchange:
         found += _turning(alignment, length, unit)
     if record["n_discarded"] > 0.25 * (record["n_samples"] + record["n_discarded"]):

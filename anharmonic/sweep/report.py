@@ -96,15 +96,23 @@ def answer(found: RunAnalysis):
 
 
 def _phases(points):
-    """Phases of rising temperatures, within one domain."""
+    """Phases of rising temperatures, within one domain, and where they are in doubt."""
     words = []
     for (name, glazer), group in groupby(points, key=lambda p: (p["phase"], p.get("glazer"))):
         group = list(group)
         low, high = group[0]["temperature_K"], group[-1]["temperature_K"]
         span = f"at {low:g} K" if low == high else f"from {low:g} to {high:g} K"
         detail = ", ".join(filter(None, (glazer, group[0].get("space_group_of_tilts"))))
-        words.append(f"{name}{f' ({detail})' if detail else ''} {span}")
+        words.append(f"{name}{f' ({detail})' if detail else ''} {span}{_in_doubt(group)}")
     return ", ".join(words)
+
+
+def _in_doubt(points):
+    """Where the name of a phase is in doubt; nothing if it is nowhere."""
+    found = [f"{p['temperature_K']:g}" for p in points if p.get("doubtful")]
+    if not found:
+        return ""
+    return " (in doubt)" if len(found) == len(points) else f" (in doubt at {', '.join(found)} K)"
 
 
 def _load(plan):

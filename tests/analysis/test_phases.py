@@ -101,6 +101,17 @@ def test_short_or_wandering_series_are_doubtful():
     assert phase.glazer == "a0a0a0" and phase.doubtful == (True, True, True, False, False, False)
 
 
+def test_tilts_that_error_bars_do_not_tell_apart_are_doubtful():
+    """A slow component between zero and an ordered one of its irrep: the other kind of tilt stays sure."""
+    n_samples, slow = 3000, autoregressive(0.99, 3000, 1, 1)[:, 0]
+    tangents = tilted_series([0, 0, 9, 4, 0, 0], n_samples, spread=0.6)
+    strained = strained_series(n_samples=n_samples)
+    sure, unsure = (np.tan(np.radians(mean + 2.2 * slow)) for mean in (0, 2.5))
+    named = [name_phase(REFERENCE, strained, np.insert(np.delete(tangents, 4, 1), 4, t, 1)) for t in (sure, unsure)]
+    assert [p.glazer for p in named] == ["a0b+c-", "a0b+c-"]
+    assert not any(named[0].doubtful) and named[1].doubtful == (False, False, False, False, True, False)
+
+
 def test_both_kinds_about_one_axis_are_mixed():
     phase = name_phase(REFERENCE, strained_series(), tilted_series([0, 0, 6, 0, 0, 6]))
     assert (phase.name, phase.glazer, phase.space_group) == ("mixed", None, None)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from anharmonic.analysis import find_transitions
+from anharmonic.analysis.transitions import bracket
 from anharmonic.errors import AnharmonicError
 
 PHASES = {
@@ -60,6 +61,7 @@ def test_vanishing_order_parameter_is_extrapolated(direction):
     assert found[0]["temperature_K"] == pytest.approx(366)
     # the bracket 360 - 380 K stays inside the error bar
     assert found[0]["error_K"] == pytest.approx(14)
+    assert bracket(found[0]) == (360, 380)
 
 
 def test_jump_stays_in_the_middle():
@@ -92,6 +94,21 @@ def test_same_name_other_tilts():
 )
 def test_flicker(letters, expected):
     assert summary(find_transitions(points_of(letters), "heating")) == expected
+
+
+@pytest.mark.parametrize(
+    "doubted, unresolved",
+    [([], [False, False]), ([1, 3], [False, False]), ([2, 3], [True, True]), ([0, 1], [True, False])],
+)
+def test_transitions_of_a_doubtful_phase(doubted, unresolved):
+    """A phase in doubt at all its temperatures may not be there; one sure temperature is enough."""
+    points = points_of("OOTTCC")
+    for k in doubted:
+        points[k]["doubtful"] = True
+    assert [t["unresolved"] for t in find_transitions(points, "heating")] == unresolved
+    for p in points:
+        p["tilt_in_phase"] = [np.nan] * 3
+    assert not any(t["unresolved"] for t in find_transitions(points, "heating"))
 
 
 def test_flicker_lists_every_name():
