@@ -5,7 +5,7 @@ import re
 import numpy as np
 from matplotlib.patheffects import Normal, Stroke
 
-from anharmonic.analysis.transitions import in_kelvin
+from anharmonic.analysis.transitions import bracket, in_kelvin
 from anharmonic.interfaces.style import BAND
 
 SHORT_NAMES = {"orthorhombic": "ortho.", "tetragonal": "tetra.", "rhombohedral": "rhomb.", "monoclinic": "mono."}
@@ -25,9 +25,8 @@ def mark_transitions(axes, transitions, width):
         Of the panel (inch).
     """
     for t in transitions:
-        middle, error = t["temperature_K"], t["error_K"]
-        hatch = "////" if t.get("unresolved") else None
-        axes.axvspan(middle - error, middle + error, fc=BAND, ec="white", lw=1, hatch=hatch, zorder=0)
+        middle, hatch = t["temperature_K"], "////" if t.get("unresolved") else None
+        axes.axvspan(*bracket(t), fc=BAND, ec="white", lw=1, hatch=hatch, zorder=0)
         height = _free_height(axes, middle, width)
         axes.text(
             middle,

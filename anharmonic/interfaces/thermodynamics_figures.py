@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from anharmonic.analysis.transitions import bracket
 from anharmonic.errors import AnharmonicError
 from anharmonic.interfaces.style import BAND, COLOURS, DODGE, MARKERS, MUTED, PAGE, evenly, figure
 
@@ -16,23 +17,21 @@ CUBIC = {
 """Elastic constants that are drawn: each averaged over the three axes."""
 
 
-def draw_thermodynamics(record, path, structures=(), transitions=()):
+def draw_thermodynamics(record, path):
     """Draw six panels against temperature.
 
     Parameters
     ----------
     record : dict
-        Of `anharmonic.sweep.thermodynamics.thermodynamics`.
+        Of `anharmonic.sweep.thermodynamics.thermodynamics`, with ``structures``: a list of
+        `anharmonic.sweep.structures.structure_record`; none leaves the displacement parameters out. The brackets of
+        its transitions are shaded.
     path : path-like
         png, pdf or svg; png and pdf without a suffix.
-    structures : sequence of dict
-        Of `anharmonic.sweep.structures.structure_record`; none leaves the displacement parameters out.
-    transitions : sequence of dict
-        Of a summary; their brackets are shaded.
     """
     if not record["points"]:
         raise AnharmonicError("a figure of thermodynamics takes at least one temperature, found none")
-    structures = [s for s in structures if "atoms" in s]
+    structures = [s for s in record["structures"] if "atoms" in s]
     drawers = [_heat_capacity, _volume, _volume_expansion, _linear_expansion, _elastic]
     with figure(path, PAGE, 6.6) as drawing:
         panels = drawing.subplots(3, 2, sharex=True).ravel()
@@ -40,9 +39,8 @@ def draw_thermodynamics(record, path, structures=(), transitions=()):
             draw(axes, record)
         _displacements(panels[5], structures)
         for k, axes in enumerate(panels):
-            for t in transitions:
-                low, high = t["temperature_K"] - t["error_K"], t["temperature_K"] + t["error_K"]
-                axes.axvspan(low, high, fc=BAND, ec="white", lw=1, zorder=0)
+            for t in record["transitions"]:
+                axes.axvspan(*bracket(t), fc=BAND, ec="white", lw=1, zorder=0)
             axes.annotate(f"({'abcdef'[k]})", (0, 1), (-12, 5), "axes fraction", "offset points", ha="right")
             if axes.get_legend_handles_labels()[0]:
                 many = len(axes.get_legend_handles_labels()[0]) > 3

@@ -12,8 +12,10 @@ from anharmonic.interfaces.structure_figures import draw_structures
 from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order
 from anharmonic.interfaces.thermodynamics_figures import draw_pair_distributions, draw_thermodynamics
 from anharmonic.sweep.correlations import correlation_record, correlations_of_run, write_correlations
+from anharmonic.sweep.plan import SweepPlan
 from anharmonic.sweep.recorded import RecordedRun
-from anharmonic.sweep.result import plain
+from anharmonic.sweep.result import plain, summary_of
+from anharmonic.sweep.samplers import potential_name
 from anharmonic.sweep.structures import ADVICE, pair_distributions, structures
 from anharmonic.sweep.thermodynamics import thermodynamics
 
@@ -31,7 +33,7 @@ class RunAnalysis:
     ----------
     run : RecordedRun
     summary : dict
-        The contents of summary.json beside the run; empty if there is none.
+        The contents of summary.json beside the run; of a sweep without one, what its finished temperatures say.
     record : dict
         Of `thermodynamics`, with ``structures``, ``pair_distributions`` and ``tilt_correlations``: lists of records.
     averages : list of (RecordedPoint, AverageStructure, dict)
@@ -45,6 +47,18 @@ class RunAnalysis:
     averages: list = field(repr=False)
     distributions: list = field(repr=False)
     correlations: list = field(repr=False)
+
+    @property
+    def drawn_summary(self):
+        """The summary with phases and transitions of the record: figures of a page say what its text says."""
+        if "transitions" not in self.summary:
+            return self.summary
+        named = {(p["temperature_K"], p["direction"]): (p["phase"], p["glazer"]) for p in self.record["points"]}
+        points = []
+        for p in self.summary["points"]:
+            phase, glazer = named.get((p["temperature_K"], p["direction"]), (p["phase"], p["glazer"]))
+            points.append(p | {"phase": phase, "glazer": glazer})
+        return self.summary | {"points": points, "transitions": self.record["transitions"]}
 
     @property
     def drawn_structures(self):
@@ -96,9 +110,18 @@ def analyse(run: RecordedRun, progress=lambda text: lambda done, total: None):
     record["structures"] = [r for _, _, r in averages]
     record["pair_distributions"] = plain([_pair_record(*found) for found in distributions])
     record["tilt_correlations"] = plain([correlation_record(*found) for found in correlations])
+    return RunAnalysis(run, _summary(run), record, averages, distributions, correlations)
+
+
+def _summary(run):
+    """What the run says of itself; that of a sweep without summary.json is made from its samples."""
     file = run.folder / "summary.json"
-    summary = json.loads(file.read_text()) if file.is_file() else {}
-    return RunAnalysis(run, summary, record, averages, distributions, correlations)
+    if run.finished and file.is_file():
+        return json.loads(file.read_text())
+    if not isinstance(run.plan, SweepPlan):
+        return {}
+    series = [p.samples for p in run.points]
+    return summary_of(run.crystal, potential_name(run.options), run.supercell, run.plan, series)
 
 
 def write_analysis(found: RunAnalysis, folder):
@@ -112,10 +135,7 @@ def write_analysis(found: RunAnalysis, folder):
     folder, written = Path(folder), ["thermodynamics.json", "thermodynamics.csv"]
     write_json(folder / written[0], found.record)
     _write_rows(folder / written[1], [_row(p) for p in found.record["points"]])
-    transitions = found.record["transitions"]
-    drawings = {
-        "thermodynamics": lambda p: draw_thermodynamics(found.record, p, found.record["structures"], transitions)
-    }
+    drawings = {"thermodynamics": lambda p: draw_thermodynamics(found.record, p)}
     if found.averages:
         written += _write_structures(found, folder)
         drawings["structures"] = lambda p: draw_structures(found.drawn_structures, p)
@@ -129,8 +149,8 @@ def write_analysis(found: RunAnalysis, folder):
         drawings["tilt_correlation"] = lambda p: draw_tilt_correlations(found.drawn_correlations, p)
     if "transitions" in found.summary and "exchange" not in found.summary:
         drawings |= {
-            "lattice": lambda p: draw_lattice(found.summary, p),
-            "order": lambda p: draw_order(found.summary, p),
+            "lattice": lambda p: draw_lattice(found.drawn_summary, p),
+            "order": lambda p: draw_order(found.drawn_summary, p),
         }
     for name, draw in drawings.items():
         draw(folder / name)

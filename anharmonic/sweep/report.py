@@ -132,7 +132,7 @@ def _svg(draw):
 
 def _drawn_phases(found):
     """Lattice and tilts of a sweep, or the four panels of an exchange."""
-    summary, run = found.summary, found.run
+    summary, run = found.drawn_summary, found.run
     if "exchange" in summary:
         walks = walks_of(run.plan, {"walker": run.columns["walker"]})
         caption = "Two walkers, accepted swaps, tilts and lattice parameters."
@@ -140,7 +140,8 @@ def _drawn_phases(found):
     if "transitions" not in summary:
         return ""
     captions = (
-        "Pseudo-cubic lattice parameters; shaded: brackets of the transitions. Colours follow one physical axis.",
+        "Pseudo-cubic lattice parameters; shaded: brackets of the transitions, hatched where they are not resolved. "
+        "Colours follow one physical axis.",
         "Order of the phases: tilts, or the distortion of the lattice.",
     )
     drawn = zip((draw_lattice, draw_order), captions, strict=True)
@@ -148,8 +149,7 @@ def _drawn_phases(found):
 
 
 def _drawn_thermodynamics(found):
-    transitions = found.record["transitions"]
-    drawn = _svg(lambda p: draw_thermodynamics(found.record, p, found.record["structures"], transitions))
+    drawn = _svg(lambda p: draw_thermodynamics(found.record, p))
     caption = (
         "Heat capacity and expansion of the volume by two routes, from fluctuations at each temperature and from the "
         "slope of the means between them (dotted across two phases); volume; linear expansion along the axes of the "

@@ -16,6 +16,9 @@ DIGITS = 10
 RARELY = 0.01
 """Larger shares of samples, or of sites, outside the fitted data are worth a warning."""
 
+RENAMED = "a longer run may change the phase named at"
+"""Begins the warning of temperatures whose tilts do not settle the phase."""
+
 
 @dataclass(frozen=True)
 class SweepResult:
@@ -64,18 +67,24 @@ def write_summary(summary, folder):
 
 def summarise(potential, supercell, plan, samples, notes=()):
     """The summary of a sweep from its samples; depends on nothing but the arguments."""
-    modes = TiltModes.of_crystal(potential.crystal)
+    series = [stage_samples(samples, k) for k in range(len(plan.stages))]
+    return summary_of(potential.crystal, potential.name, supercell, plan, series, notes)
+
+
+def summary_of(crystal, name, supercell, plan, series, notes=()):
+    """The summary of a sweep, or of the temperatures that it has finished, from the production samples of each."""
+    modes = TiltModes.of_crystal(crystal)
     points = [
-        point_record(potential.crystal, supercell, plan, modes, stage, stage_samples(samples, k))
-        for k, stage in enumerate(plan.stages)
+        point_record(crystal, supercell, plan, modes, stage, samples)
+        for stage, samples in zip(plan.stages, series, strict=False)
     ]
     transitions = []
     for direction in dict.fromkeys(p["direction"] for p in points):
         transitions += find_transitions([p for p in points if p["direction"] == direction], direction)
     return plain({
-        "potential": potential.name,
+        "potential": name,
         "supercell": supercell.matrix.tolist(),
-        "n_atoms": potential.crystal.n_sites * supercell.n_cells,
+        "n_atoms": crystal.n_sites * supercell.n_cells,
         "method": plan.method,
         "pressure_GPa": plan.pressure_GPa if plan.stress_GPa is None else None,
         "stress_GPa": plan.stress_GPa,
@@ -190,7 +199,7 @@ def run_warnings(points, modes, supercell, plan):
     doubtful = [f"{p['temperature_K']:g} K {p['direction']}".strip() for p in points if p["doubtful"]]
     found = [missing] if missing else []
     if doubtful:
-        found.append(f"a longer run may change the phase named at {', '.join(doubtful)}")
+        found.append(f"{RENAMED} {', '.join(doubtful)}")
     for p in points:
         missed = [name for name, error in plan.until if not p["precision"][name] <= error]
         if missed:

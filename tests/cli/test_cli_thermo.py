@@ -14,6 +14,7 @@ from importlib import import_module
 from xml.etree import ElementTree
 
 import ase.io
+import h5py
 import numpy as np
 import pytest
 import spglib
@@ -21,6 +22,7 @@ import spglib
 from anharmonic.analysis.average_structure import isotropic
 from anharmonic.analysis.order_parameters import observed_modes, split_modes
 from anharmonic.cli.thermo import doubts
+from anharmonic.sweep.analysis_files import analyse
 from anharmonic.sweep.recorded import open_run
 from anharmonic.sweep.structures import average_of
 
@@ -158,6 +160,20 @@ def test_report_holds_everything(call, swept, tmp_path):
     assert "no transition was found between 100 and 200 K" in text
     for word in ("sha256", "jax", "spglib", "springs", "U_iso", "Doubts"):
         assert word in text
+
+
+def test_unfinished_sweeps(call, swept, tmp_path):
+    """Without summary.json phases, figures and tables come from the samples; that temperatures are missing is said."""
+    shutil.copy(swept / "run.h5", tmp_path)
+    with h5py.File(tmp_path / "run.h5", "a") as file:
+        file.attrs["finished"] = False
+    done = call("report", tmp_path)
+    assert done.code == 0, done.err
+    text = (tmp_path / "report.html").read_text()
+    assert "<h2>Phases</h2>" in text and text.count("<img") == 6
+    assert "temperatures that are not done are missing" in text
+    whole = json.loads((swept / "summary.json").read_text())
+    assert analyse(open_run(tmp_path / "run.h5")).summary == whole
 
 
 def test_modes_of_a_run(call, swept, tmp_path):
