@@ -2,6 +2,8 @@
 
 from anharmonic.interfaces import html
 from anharmonic.interfaces.numbers import with_error
+from anharmonic.sweep.doubts import DOUBTED
+from anharmonic.sweep.result import RENAMED
 
 AXES = (("xx", 0), ("yy", 1), ("zz", 2))
 
@@ -13,7 +15,11 @@ def doubt_sentences(found):
         for p in found.record[kind]:
             for text in p["doubts"]:
                 where.setdefault(text, []).append(_name(p))
-    yield from found.summary.get("warnings", ())
+    unsettled = [
+        _name(p) for kind in (found.summary, found.record) for p in kind.get("points", ()) if p.get("doubtful")
+    ]
+    where |= {DOUBTED: list(dict.fromkeys(unsettled))} if unsettled else {}
+    yield from (text for text in found.summary.get("warnings", ()) if not text.startswith(RENAMED))
     yield from found.record["warnings"]
     yield from _other_names(found)
     yield from (f"{', '.join(names)}: {text}" for text, names in where.items())
