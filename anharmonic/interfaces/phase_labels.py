@@ -10,28 +10,36 @@ from anharmonic.interfaces.style import BAND
 
 SHORT_NAMES = {"orthorhombic": "ortho.", "tetragonal": "tetra.", "rhombohedral": "rhomb.", "monoclinic": "mono."}
 LETTER_WIDTH = 0.058  # inch, of the phase names
+LABEL_WIDTH = 0.12  # inch, of an upright label
+MARGIN = 0.03  # of the panel's height, between labels and frame
 
 
-def mark_transitions(axes, transitions, width):
-    """Shade the bracket of each transition (hatched if unresolved) and write its temperature where there is room.
+def mark_transitions(axes, transitions):
+    """Shade the bracket of each transition (hatched if unresolved) and write its temperature inside the panel.
+
+    Unresolved transitions whose brackets touch share one label with the outer temperatures, and so do transitions that
+    are nearer to each other than a label is wide.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-        With the curves already drawn.
+        With the curves already drawn, in a figure whose layout is settled: labels are measured in it.
     transitions : list of dict
         As from `find_transitions`, of one direction.
-    width : float
-        Of the panel (inch).
     """
+    width, height = axes.get_window_extent().size / axes.get_figure().dpi
+    (left, right), room = axes.get_xlim(), LABEL_WIDTH / width
     for t in transitions:
-        middle, hatch = t["temperature_K"], "////" if t.get("unresolved") else None
+        hatch = "////" if t.get("unresolved") else None
         axes.axvspan(*bracket(t), fc=BAND, ec="white", lw=1, hatch=hatch, zorder=0)
-        height = _free_height(axes, middle, width)
+    for group in _grouped(transitions, (right - left) * room):
+        low, high = _span(group)
+        text = f"{in_kelvin(group[0])} K" if len(group) == 1 else f"{low:.0f} – {high:.0f} K"
+        middle = _middle(group)
         axes.text(
             middle,
-            height,
-            f"{in_kelvin(t)} K",
+            _free_height(axes, middle, room, len(text) * LETTER_WIDTH / height),
+            text,
             transform=axes.get_xaxis_transform(),
             rotation=90,
             ha="center",
@@ -41,14 +49,42 @@ def mark_transitions(axes, transitions, width):
         )
 
 
-def _free_height(axes, temperature, width):
-    """Where in the panel (fraction of its height) an upright label is farthest from the curves."""
+def _grouped(transitions, nearest):
+    """Lists of transitions that share a label, from low to high temperature; `nearest` is in K."""
+    groups = []
+    for t in sorted(transitions, key=lambda t: t["temperature_K"]):
+        if groups and (_touch(groups[-1][-1], t) or _middle([t]) - _middle(groups[-1]) < nearest):
+            groups[-1].append(t)
+        else:
+            groups.append([t])
+    return groups
+
+
+def _touch(one, other):
+    """Whether two transitions, from low to high temperature, are unresolved and have brackets that touch."""
+    return all(t.get("unresolved") for t in (one, other)) and bracket(one)[1] >= bracket(other)[0]
+
+
+def _span(group):
+    """Outer temperatures (K) of the brackets."""
+    ends = [end for t in group for end in bracket(t)]
+    return min(ends), max(ends)
+
+
+def _middle(group):
+    """Temperature (K) at which the label stands."""
+    return group[0]["temperature_K"] if len(group) == 1 else sum(_span(group)) / 2
+
+
+def _free_height(axes, temperature, width, length):
+    """Where in the panel an upright label is farthest from the curves; all lengths are fractions of its sides."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    near = temperature + (right - left) * LETTER_WIDTH / width * np.linspace(-1, 1, 5)
+    near = temperature + (right - left) * width / 2 * np.linspace(-1, 1, 5)
     curves = [container.lines[0].get_data() for container in axes.containers]
     heights = np.array([np.interp(near, *np.array(xy, float)[:, np.argsort(xy[0])]) for xy in curves])
     heights = (heights - bottom) / (top - bottom)
-    centres = np.linspace(0.18, 0.82, 33)
+    edge = min(0.5, length / 2 + MARGIN)
+    centres = np.linspace(edge, 1 - edge, 33)
     distance = np.abs(np.nan_to_num(heights.ravel(), nan=9.0)[:, None] - centres).min(axis=0)
     return centres[distance.argmax()]
 

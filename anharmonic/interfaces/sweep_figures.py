@@ -145,7 +145,6 @@ def _finish(drawing, panels, directions, summary):
     width = (PAGE - 0.8) / panels.shape[1]
     for row, direction in zip(panels, directions, strict=True):
         for axes in row:
-            mark_transitions(axes, [t for t in summary["transitions"] if t["direction"] == direction], width)
             name_phases(axes, _points_of(summary, direction), width)
         row[-1].annotate(
             direction, (1, 0.5), (4, 0), "axes fraction", "offset points", rotation=270, va="center", style="italic"
@@ -156,6 +155,10 @@ def _finish(drawing, panels, directions, summary):
         axes.annotate(f"({chr(ord('a') + i)})", (0, 1), (-12, 5), "axes fraction", "offset points", ha="right")
     drawing.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     drawing.suptitle(_title(summary), fontsize=7, color=MUTED)
+    drawing.draw_without_rendering()
+    for row, direction in zip(panels, directions, strict=True):
+        for axes in row:
+            mark_transitions(axes, [t for t in summary["transitions"] if t["direction"] == direction])
 
 
 def _title(summary):

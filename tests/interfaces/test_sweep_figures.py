@@ -1,12 +1,17 @@
 """Synthetic sweeps with the transitions of CsPbBr3 and the noise of a run of 8x8x8 cells."""
 
+from itertools import pairwise
+
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from anharmonic.analysis import find_transitions
 from anharmonic.errors import AnharmonicError
+from anharmonic.interfaces.phase_labels import mark_transitions
 from anharmonic.interfaces.scan_figures import draw_scan
 from anharmonic.interfaces.style import files_of
 from anharmonic.interfaces.sweep_figures import draw_lattice, draw_order, physical_axes
@@ -123,6 +128,28 @@ def test_without_a_suffix_there_is_a_file_of_each_format(tmp_path):
     assert (tmp_path / "lattice.pdf").read_bytes().startswith(b"%PDF")
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in files_of(tmp_path / "lattice")}
     assert files_of(tmp_path / "lattice.svg") == [tmp_path / "lattice.svg"]
+
+
+def transition(low, high, unresolved):
+    ends = {"temperature_K": (low + high) / 2, "error_K": (high - low) / 2}
+    return {**ends, "unresolved": unresolved, "sequence": [[low, "tetragonal"], [high, "cubic"]]}
+
+
+@pytest.mark.parametrize("height", [1.2, 2.5])
+def test_labels_of_transitions(height):
+    """Unresolved neighbours share a label, and so do close ones; all are inside the panel and apart."""
+    drawing = Figure(figsize=(3.2, height), layout="constrained")
+    canvas = FigureCanvasAgg(drawing)
+    axes = drawing.subplots()
+    axes.errorbar([150.0, 350.0, 550.0], [10.0, 5.0, 0.0], 0.1)
+    drawing.draw_without_rendering()
+    ends = [(250, 275, False), (275, 300, True), (300, 325, True), (402, 406, False), (406, 410, False)]
+    mark_transitions(axes, [transition(*t) for t in ends][::-1])
+    assert [text.get_text() for text in axes.texts] == ["262 ± 13 K", "275 – 325 K", "402 – 410 K"]
+    canvas.draw()
+    boxes, panel = [text.get_window_extent() for text in axes.texts], axes.get_window_extent()
+    assert all(panel.y0 < box.y0 < box.y1 < panel.y1 for box in boxes)
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
 def test_colours_follow_the_physical_axis():
