@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from anharmonic.analysis.collapse import settled
-from anharmonic.analysis.finite_size import SURE, crossing, extrapolated, growth, order_of, peak, shift
+from anharmonic.analysis.finite_size import SURE, crossing, extrapolated, growth, peak, shift
+from anharmonic.analysis.kinds import order_of
 from anharmonic.analysis.measured import UNKNOWN, Measured
 from anharmonic.analysis.statistics import jackknife_error
 

@@ -44,13 +44,12 @@ class SurfaceReport:
 
     def plot(self, folder="."):
         """Draw surface.png and surface.pdf into a folder; returns their paths."""
+        from anharmonic.interfaces.style import files_of
         from anharmonic.interfaces.surface_figures import draw_surfaces
 
-        labels = [_label(self.record[axis]) for axis in "xy"]
-        paths = [Path(folder) / f"surface.{kind}" for kind in ("png", "pdf")]
-        for path in paths:
-            draw_surfaces(self.surfaces, labels, self.record["n_formula_units"], path)
-        return paths
+        labels, path = [_label(self.record[axis]) for axis in "xy"], Path(folder) / "surface"
+        draw_surfaces(self.surfaces, labels, self.record["n_formula_units"], path)
+        return files_of(path)
 
     def _rows(self):
         """Lines of the table, of every bin with a sample; free energies in meV per formula unit."""

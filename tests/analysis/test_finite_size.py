@@ -10,7 +10,8 @@ import pytest
 
 from anharmonic.analysis.collapse import collapse, settled
 from anharmonic.analysis.curves import BLOCKS, State, curves
-from anharmonic.analysis.finite_size import crossing, extrapolated, growth, lag, latent_heat, order_of, peak, shift
+from anharmonic.analysis.finite_size import crossing, extrapolated, growth, lag, latent_heat, peak, shift
+from anharmonic.analysis.kinds import order_of
 from anharmonic.analysis.measured import Measured
 from anharmonic.analysis.routes import transition
 from anharmonic.analysis.statistics import jackknife_error
