@@ -15,10 +15,10 @@ def doubt_sentences(found):
         for p in found.record[kind]:
             for text in p["doubts"]:
                 where.setdefault(text, []).append(_name(p))
-    unsettled = [
-        _name(p) for kind in (found.summary, found.record) for p in kind.get("points", ()) if p.get("doubtful")
-    ]
-    where |= {DOUBTED: list(dict.fromkeys(unsettled))} if unsettled else {}
+    everything = [*found.summary.get("points", ()), *found.record["points"]]
+    unsettled = {_name(p) for p in everything if p.get("doubtful")}
+    named = dict.fromkeys(_name(p) for p in found.record["points"])
+    where |= {DOUBTED: [name for name in named if name in unsettled]} if unsettled else {}
     yield from (text for text in found.summary.get("warnings", ()) if not text.startswith(RENAMED))
     yield from found.record["warnings"]
     yield from _other_names(found)

@@ -39,7 +39,7 @@ def test_a_doubtful_phase_is_said_once():
     record = {"points": [point(10, "cubic"), point(20, "cubic", True), point(30, "cubic", True)]}
     record |= {"structures": [], "warnings": []}
     found = list(doubt_sentences(SimpleNamespace(summary=summary, record=record)))
-    assert found == ["outside the fitted data", f"10 K heating, 30 K heating, 20 K heating: {DOUBTED}"]
+    assert found == ["outside the fitted data", f"10 K heating, 20 K heating, 30 K heating: {DOUBTED}"]
 
 
 def test_figures_say_what_the_text_says():
