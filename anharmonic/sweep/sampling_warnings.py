@@ -5,8 +5,9 @@ import numpy as np
 from anharmonic.analysis.curves import BLOCKS
 from anharmonic.analysis.statistics import SHORT, correlation_time, drift
 
-DRIFTED = 4.0
-"""Standard errors by which the beginning and the end of a series differ by chance once in sixteen thousand."""
+DRIFTED = 5.0
+"""Standard errors by which the beginning and the end of a series differ by chance once in a thousand, where the
+beginning is worth ten independent samples: it is never worth fewer."""
 
 
 def warnings_of(recorded, curves, states):
