@@ -25,8 +25,8 @@ def draw_surfaces(surfaces, labels, n_formula_units, path):
     path : path-like
         png, pdf or svg.
     """
-    columns = min(len(surfaces), COLUMNS)
-    rows = -(-len(surfaces) // columns)
+    rows = -(-len(surfaces) // COLUMNS)
+    columns = -(-len(surfaces) // rows)
     meV = 1000 / n_formula_units
     highest = meV * max(np.nanmax(s.free_energy) for s in surfaces)
     with figure(path, PAGE * (columns + 0.5) / (COLUMNS + 0.5), 0.7 + 1.6 * rows) as drawing:
@@ -41,17 +41,21 @@ def draw_surfaces(surfaces, labels, n_formula_units, path):
                 axes.contour(*surface.centres, reduced, levels=levels, colors=INK, linewidths=0.4)
             axes.plot(*surface.lowest_at, "+", color="white", ms=6, mew=1.2)
             axes.set_title(f"{surface.temperature:g} K")
-        for axes in panels.flat[len(surfaces) :]:
-            axes.set_visible(False)
         _frame(panels, surfaces, labels)
         drawing.colorbar(image, ax=panels, label="F (meV / f.u.), a line every kT", pad=0.02)
 
 
 def _frame(panels, surfaces, labels):
-    """Limits: from the first bin to one beyond what is known at any temperature; labels at the outer axes."""
+    """Limits: from the first bin to one beyond what is known at any temperature; labels at the outer panels."""
     known = np.any([np.isfinite(s.free_energy) for s in surfaces], axis=0)
-    for axis, (edges, label) in enumerate(zip(surfaces[0].edges, labels, strict=True)):
+    for axis, edges in enumerate(surfaces[0].edges):
         last = np.flatnonzero(known.any(axis=1 - axis))[-1]
         (panels[0, 0].set_xlim, panels[0, 0].set_ylim)[axis](edges[0], edges[min(last + 2, len(edges) - 1)])
-        for axes in panels[-1] if axis == 0 else panels[:, 0]:
-            (axes.set_xlabel, axes.set_ylabel)[axis](label)
+    columns = panels.shape[1]
+    for k, axes in enumerate(panels.flat):
+        axes.set_visible(k < len(surfaces))
+        if k + columns >= len(surfaces):
+            axes.set_xlabel(labels[0])
+            axes.tick_params(labelbottom=True)
+        if k % columns == 0:
+            axes.set_ylabel(labels[1])
