@@ -5,7 +5,6 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import ase.io
@@ -36,7 +35,11 @@ def labelled(atoms, labeller, folder):
 
 @dataclass(frozen=True)
 class AseLabeller:
-    """A function of a Python file that returns an ASE calculator: called once by every process.
+    """A function of a Python file that returns an ASE calculator.
+
+    It is called for every structure: calculators remember the last one (where atoms were, densities), and labels would
+    depend on their order, and an interrupted project on where it was interrupted. What takes long to load the function
+    may keep itself.
 
     Attributes
     ----------
@@ -51,7 +54,7 @@ class AseLabeller:
     def label(self, atoms, folder):
         """A copy of `atoms` with energy, forces and stress."""
         atoms = atoms.copy()
-        atoms.calc = _calculator(self.file, self.function)
+        atoms.calc = function_of(self.file, self.function)()
         forces, stress = atoms.get_forces(), atoms.get_stress(voigt=False)
         energy = atoms.get_potential_energy(force_consistent=True)
         atoms.calc = SinglePointCalculator(atoms, energy=energy, free_energy=energy, forces=forces, stress=stress)
@@ -178,12 +181,6 @@ def labeller_of(path, table):
         if not file.is_file():
             raise AnharmonicError(f"{path}: no file {file}")
     return VaspLabeller(kspacing=table.get("kspacing"), **files)
-
-
-@cache
-def _calculator(file, function):
-    """What a function of a file returns; universal potentials take seconds to load."""
-    return function_of(file, function)()
 
 
 def _mesh(atoms, spacing):

@@ -7,8 +7,6 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
-from ase.build import bulk
-from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from typer.testing import CliRunner
 
@@ -18,7 +16,7 @@ from anharmonic.cli.main import app
 from anharmonic.errors import AnharmonicError
 from anharmonic.fitting.information import choose
 from anharmonic.learning import LearnPlan, learn
-from anharmonic.learning.labellers import AseLabeller, VaspLabeller, Waiting
+from anharmonic.learning.labellers import VaspLabeller, Waiting
 from anharmonic.parallel import Workers, team
 from anharmonic.stopping import Stopped
 
@@ -172,21 +170,6 @@ def test_vasp_inputs_are_written_and_outputs_read(tmp_path):
     found = labeller.label(atoms, tmp_path / "000")
     assert found.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
     assert found.get_chemical_symbols() == poscar.get_chemical_symbols()
-
-
-def test_a_calculator_is_made_once(tmp_path):
-    """Universal potentials take seconds to load, and their labels less."""
-    file, made = tmp_path / "labels.py", tmp_path / "made"
-    text = "from ase.calculators.emt import EMT\n\ndef emt():\n    open({!r}, 'a').write('+')\n    return EMT()\n"
-    file.write_text(text.format(str(made)))
-    labeller = AseLabeller(file, "emt")
-    for a in (3.5, 3.7):
-        atoms = bulk("Cu", a=a)
-        found = labeller.label(atoms, tmp_path)
-        atoms.calc = EMT()
-        assert found.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
-        assert np.allclose(found.get_stress(), atoms.get_stress(), atol=1e-12)
-    assert made.read_text() == "+"
 
 
 def test_a_command_labels(folder, tmp_path):
