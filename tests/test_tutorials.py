@@ -104,10 +104,12 @@ def test_outputs_find_their_blocks(tmp_path):
 
 @pytest.mark.slow
 def test_first_sweep(tmp_path):
-    """Orthorhombic at 150 K, cubic at 450 K, tilts vanish where the page says."""
+    """Orthorhombic at 150 K; hot, cubic but for names in doubt; tilts vanish where the page says."""
     printed = tutorials.run_page(text_of("first-sweep"), tmp_path)
     lines = printed[2].splitlines()
-    assert "orthorhombic" in lines[0] and "cubic" in lines[-1]
+    assert "orthorhombic" in lines[0] and "?" not in lines[0]
+    cubic = ["cubic" in line for line in lines[-3:]]
+    assert sum(cubic) >= 2 and all(is_cubic or "?" in line for is_cubic, line in zip(cubic, lines[-3:], strict=True))
     vanish = {line.split()[0]: numbers(line)[0] for line in printed[4].splitlines() if "vanish" in line}
     assert 300 < vanish["in-phase"] < 370 and 220 < vanish["anti-phase"] < 310
 
