@@ -159,7 +159,7 @@ def joined(states, largest=LARGEST):
     states : sequence of State
         Several of one temperature are taken together, block by block.
     largest : int
-        Samples of one temperature that are used: longer series are thinned evenly.
+        Samples of one temperature that are used: more are thinned evenly, so that every run counts by its length.
 
     Raises
     ------
@@ -192,8 +192,8 @@ def _in_blocks(series, largest):
         chosen = np.linspace(0, length, max(round(kept * length), 1), endpoint=False).astype(int)
         blocks = np.asarray(values, float)[-length * BLOCKS :].reshape(BLOCKS, length, *np.shape(values)[1:])
         parts.append(blocks[:, chosen])
-    joined = np.concatenate(parts, axis=1)
-    return joined.reshape(-1, *joined.shape[2:])
+    whole = np.concatenate(parts, axis=1)
+    return whole.reshape(-1, *whole.shape[2:])
 
 
 def _features(state, n_cells):

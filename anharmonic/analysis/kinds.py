@@ -17,22 +17,19 @@ COEXISTENT = -0.05
 """Cumulants above this are not negative enough to be of two phases."""
 
 
-def coexistent(cumulants, n_blocks=BLOCKS):
-    """The cumulant (`Measured`) that is below zero beyond doubt, as only that of two phases is; None if none is.
+def coexistent(cumulants):
+    """Whether a cumulant is below zero beyond doubt, as only that of two phases is.
 
-    The errors are of jackknives, so that deviations follow Student's t; and one of many temperatures is the lowest by
-    chance: each has its share of `CHANCE`.
+    The errors are of jackknives over `BLOCKS`, so that deviations follow Student's t; and one of many temperatures is
+    the lowest by chance: each has its share of `CHANCE`.
 
     Parameters
     ----------
     cumulants : sequence of Measured
         Of one supercell at several temperatures.
-    n_blocks : int
-        Of the jackknives.
     """
-    sure = student.isf(CHANCE / max(len(cumulants), 1), n_blocks - 1)
-    below = [c for c in cumulants if c.value < min(COEXISTENT, -sure * c.error)]
-    return min(below, key=lambda c: c.value, default=None)
+    sure = student.isf(CHANCE / len(cumulants), BLOCKS - 1)
+    return any(c.value < min(COEXISTENT, -sure * c.error) for c in cumulants)
 
 
 def order_of(exponent, cumulants):

@@ -23,7 +23,7 @@ def draw_surfaces(surfaces, labels, n_formula_units, path):
     n_formula_units : int
         Of the supercell.
     path : path-like
-        png, pdf or svg.
+        png, pdf or svg; png and pdf without a suffix.
     """
     rows = -(-len(surfaces) // COLUMNS)
     columns = -(-len(surfaces) // rows)
